@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Results as JSON Lines: the one source of every other report. */
+#ifndef REPORT_RESULT_H
+#define REPORT_RESULT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "harness/verdict.h"
+
+/* One line of type "result". */
+struct result {
+	const char *id, *area, *session, *expected, *rationale, *remediation, *tags, *profile;
+	enum level level;
+	struct verdict verdict;
+	uint64_t duration_us;
+	bool required; /* counts towards executed = required */
+};
+
+struct summary {
+	size_t required, executed, total;
+	size_t counts[STATUS_COUNT];
+	bool conformant;
+	uint64_t duration_us;
+	unsigned sandbox_starts;
+};
+
+/* A parsed results file: the run line, all results, the summary; NULL members where a line is missing. */
+struct results {
+	json_t *run; /* owned */
+	json_t *results; /* owned array of result objects */
+	json_t *summary; /* owned */
+};
+
+int results_load(struct results *results, const char *path, struct error *err);
+void results_clear(struct results *results);
+
+/* Derived reports, each from the JSON Lines alone.  0 or a negative errno. */
+int report_write_tap(const struct results *results, FILE *out);
+int report_write_junit(const struct results *results, FILE *out);
+int report_write_html(const struct results *results, FILE *out);
+
+#endif

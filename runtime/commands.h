@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subcommands of agentcore.  Each parses its own argv (argv[0] is its name) and returns the exit status. */
+#ifndef RECIPE_COMMANDS_H
+#define RECIPE_COMMANDS_H
+
+enum {
+	EXIT_TIMED_OUT = 124, /* the wall time was over */
+	EXIT_RUNTIME_FAILED = 125, /* bad usage, bad policy, or a step of the start failed */
+	EXIT_NOT_EXECUTABLE = 126,
+	EXIT_NOT_FOUND = 127,
+	EXIT_SIGNAL_BASE = 128,
+};
+
+int command_run(int argc, char **argv); /* cmd_run.c */
+int command_layers(int argc, char **argv); /* cmd_layers.c */
+int command_profile(int argc, char **argv); /* cmd_profile.c: list, show, generate, lint */
+
+#endif
