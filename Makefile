@@ -13,16 +13,27 @@ MAKEFLAGS += --no-builtin-rules
 B       := build
 CC      := gcc
 VERSION := 0.1.0
+PREFIX  := /usr/local
+DESTDIR :=
+# V=1 shows the commands.
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wcast-qual -Wwrite-strings
 HARDEN   := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 CFLAGS   ?= $(HARDEN)
-BASE_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DAGENTCORE_VERSION='"$(VERSION)"' $(WARNINGS)
-LINK_STATIC := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack
-PIE         := -fPIE
+BASE_CFLAGS  := -std=gnu17 -D_GNU_SOURCE -DAGENTCORE_VERSION='"$(VERSION)"' $(WARNINGS)
+PIE          := -fPIE
+LINK_STATIC  := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack
 LINK_DYNAMIC := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 
-# --- Rooms: name, folder, and the rooms whose headers it may include ---------------------------
+# `make coverage` is the same build with counters, in a directory of its own.
+ifneq ($(filter coverage,$(MAKECMDGOALS)),)
+B      := build/coverage
+CFLAGS := -O0 -g --coverage -fprofile-update=atomic
+endif
+
+# --- Rooms: name, folder, and the rooms whose headers it may include -----------------------------
 ROOMS := base policy enforce audit oci recipe probes harness suites adapters report saboteurs conformance bench
 
 DIR_base        := runtime/base
@@ -59,9 +70,26 @@ USES_bench       := base bench
 # The suite sees of runtime/policy the model and its parser, never a verdict table.
 MODEL_HEADERS := policy.h
 
+# --- What must be installed: asked (a few milliseconds) before jobs that promise to set up ---------
+# Parsing this file needs nothing but make; no object is compiled before the packages are there.
+SETS_conformance := build run
+SETS_check       := build run test
+SETS_coverage    := build run test coverage
+SETS_bench       := build test
+SETS_lint        := build test lint
+NEEDED_SETS      := $(sort $(foreach g,$(MAKECMDGOALS),$(SETS_$(g))))
+READY            := $(if $(NEEDED_SETS),ready)
+ready:
+	@ci/bootstrap $(NEEDED_SETS)
+
 # --- Compiling -----------------------------------------------------------------------------------
 src = $(wildcard $(DIR_$(1))/*.c)
 obj = $(patsubst %.c,$(B)/obj/%.o,$(call src,$(1)))
+
+# Objects depend on the flags that they were made with: a change of CFLAGS rebuilds.
+FLAGS := $(CC) $(BASE_CFLAGS) $(CFLAGS) $(PIE)
+$(B)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
 
 # Links for room 1 to use room 2.
 link_room  = ln -s $(CURDIR)/$(DIR_$(2)) $(B)/inc/$(1)/$(2);
@@ -73,9 +101,10 @@ $(B)/inc/$(1)/.stamp: Makefile
 	@rm -rf $(B)/inc/$(1) && mkdir -p $(B)/inc/$(1)
 	@$(foreach u,$(USES_$(1)),$(call link,$(1),$(u)))
 	@touch $$@
-$(B)/obj/$(DIR_$(1))/%.o: $(DIR_$(1))/%.c | $(B)/inc/$(1)/.stamp
+$(B)/obj/$(DIR_$(1))/%.o: $(DIR_$(1))/%.c $(B)/flags | $(B)/inc/$(1)/.stamp $(READY)
 	@mkdir -p $$(@D)
-	$$(CC) $$(BASE_CFLAGS) $$(CFLAGS) $$(PIE) -I$(B)/inc/$(1) -MMD -MP -c $$< -o $$@
+	$$(call say,CC,$$<)
+	$$(Q)$$(FLAGS) -I$(B)/inc/$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
 
@@ -89,20 +118,30 @@ PROGRAMS := $(B)/agentcore $(B)/agentcore-conformance $(B)/probe
 all: $(PROGRAMS)
 
 $(B)/agentcore: $(AGENTCORE_OBJ)
-	$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -ljansson -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -lseccomp -lcap -ljansson -o $@
 
 $(B)/agentcore-conformance: $(CONFORMANCE_OBJ)
-	$(CC) $(CFLAGS) $(PIE) $(LINK_DYNAMIC) $^ -ljansson -lcap -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_DYNAMIC) $^ -ljansson -lcap -o $@
 
 $(B)/probe: $(PROBE_OBJ)
-	$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) -pthread $^ -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) -pthread $^ -o $@
+
+$(B)/bench-floor: $(call obj,base) $(B)/obj/bench/floor.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -o $@
 
 # --- Tests: tests/ROOM/NAME_test.c -> build/tests/ROOM/NAME_test, linked with the room and what it uses ----
 TEST_ROOMS := base policy enforce audit oci recipe harness suites adapters report saboteurs
 TEST_SRC   := $(foreach r,$(TEST_ROOMS),$(wildcard tests/$(r)/*_test.c))
 TESTS      := $(patsubst %.c,$(B)/%,$(TEST_SRC))
+# The conformance cases as a cmocka group: it reads the results of a run, so it comes after one.
+CASES_TEST := $(B)/tests/harness/cases_test
+UNIT_TESTS := $(filter-out $(CASES_TEST),$(TESTS))
 
-# Every object that a test of room 1 may need, without a main.
+# Every object that a test of the room may need, without a main.
 LINK_base      := base
 LINK_policy    := base policy
 LINK_enforce   := base policy enforce
@@ -117,24 +156,100 @@ LINK_saboteurs := base policy harness report saboteurs
 # Files of the room "recipe" that hold no main.
 EXTRA_recipe = $(filter-out %/main.o,$(call obj,recipe))
 
+TEST_DEFINES = -DFIXTURES_DIR='"$(CURDIR)/fixtures"' -DBUILD_DIR='"$(abspath $(B))"'
+TEST_LIBS   := -lcmocka -lseccomp -lcap -ljansson
+
 define test_rules
-$(B)/tests/$(1)/%: tests/$(1)/%.c $(foreach r,$(LINK_$(1)),$(call obj,$(r))) $(EXTRA_$(1)) | $(B)/inc/$(1)/.stamp
+$(B)/tests/$(1)/%: tests/$(1)/%.c $(foreach r,$(LINK_$(1)),$(call obj,$(r))) $(EXTRA_$(1)) $(B)/flags | $(B)/inc/$(1)/.stamp $(READY)
 	@mkdir -p $$(@D)
-	$$(CC) $$(BASE_CFLAGS) $$(CFLAGS) $$(PIE) -DFIXTURES_DIR='"$(CURDIR)/fixtures"' -DBUILD_DIR='"$(CURDIR)/$(B)"' \
-	  -I$(B)/inc/$(1) -MMD -MP -MF $$@.d $$< $$(filter %.o,$$^) $(LINK_DYNAMIC) -lcmocka -ljansson -lcap -lseccomp -o $$@
+	$$(call say,TEST,$$<)
+	$$(Q)$$(FLAGS) $(TEST_DEFINES) -I$(B)/inc/$(1) -MMD -MP -MF $$@.d $$< $$(filter %.o,$$^) $(LINK_DYNAMIC) $(TEST_LIBS) -o $$@
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call test_rules,$(r))))
 
 tests: $(TESTS)
 
-# unit: every cmocka program; each prints cmocka's own closing lines.
-unit: $(TESTS)
-	@failed=0; for t in $(TESTS); do echo "== $$t"; timeout 300 $$t || failed=$$((failed+1)); done; \
-	  test $$failed -eq 0 || { echo "$$failed test program(s) failed"; exit 1; }
+# --- Jobs ----------------------------------------------------------------------------------------
+conformance: all $(READY)
+	@ci/conformance $(B)
+
+check: all tests $(READY)
+	@CASES_TEST=$(filter $(CASES_TEST),$(TESTS)) ci/check $(B) $(UNIT_TESTS)
+
+unit: tests
+	@ci/check --unit $(B) $(UNIT_TESTS)
+
+coverage: all tests $(READY)
+	@ci/coverage $(B) $(UNIT_TESTS)
+
+bench: all $(B)/bench-floor $(READY)
+	@bench/compare-start --build $(B)
+
+docs: $(B)/agentcore-conformance
+	@ci/requirements-doc $< >docs/requirements.md.new && mv docs/requirements.md.new docs/requirements.md
+
+# --- Lint: clang-tidy sees each file with the include paths of its room -----------------------------
+C_FILES   := $(foreach r,$(ROOMS),$(call src,$(r))) $(TEST_SRC)
+C_HEADERS := $(foreach r,$(ROOMS),$(wildcard $(DIR_$(r))/*.h)) $(foreach r,$(TEST_ROOMS),$(wildcard tests/$(r)/*.h))
+TIDY      := clang-tidy --quiet --warnings-as-errors='*'
+
+define tidy_rules
+$(B)/tidy/$(DIR_$(1))/%: $(DIR_$(1))/%.c .clang-tidy $(wildcard $(DIR_$(1))/*.h) | $(B)/inc/$(1)/.stamp $(READY)
+	@mkdir -p $$(@D)
+	$$(call say,TIDY,$$<)
+	$$(Q)$$(TIDY) $$< -- $$(BASE_CFLAGS) -I$(B)/inc/$(1) 2>$$@.log || { cat $$@.log; exit 1; }
+	@touch $$@
+endef
+$(foreach r,$(ROOMS),$(eval $(call tidy_rules,$(r))))
+define tidy_test_rules
+$(B)/tidy/tests/$(1)/%: tests/$(1)/%.c .clang-tidy | $(B)/inc/$(1)/.stamp $(READY)
+	@mkdir -p $$(@D)
+	$$(call say,TIDY,$$<)
+	$$(Q)$$(TIDY) $$< -- $$(BASE_CFLAGS) $(TEST_DEFINES) -I$(B)/inc/$(1) 2>$$@.log || { cat $$@.log; exit 1; }
+	@touch $$@
+endef
+$(foreach r,$(TEST_ROOMS),$(eval $(call tidy_test_rules,$(r))))
+
+tidy: $(patsubst %.c,$(B)/tidy/%,$(C_FILES))
+
+lint: tidy $(READY)
+	@ci/lint $(C_FILES) $(C_HEADERS)
+
+format-check:
+	@clang-format --dry-run --Werror $(C_FILES) $(C_HEADERS)
+
+format:
+	@clang-format -i $(C_FILES) $(C_HEADERS)
+
+# --- Installing ----------------------------------------------------------------------------------
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/agentcore $(DESTDIR)$(PREFIX)/share/agentcore
+	install -m 755 $(B)/agentcore $(B)/agentcore-conformance $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(B)/probe $(DESTDIR)$(PREFIX)/libexec/agentcore/
+	cp -R fixtures $(DESTDIR)$(PREFIX)/share/agentcore/
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 $(wildcard docs/man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all tests unit clean
+help:
+	@echo 'make               build agentcore, agentcore-conformance and probe in build/'
+	@echo 'make conformance   install what is missing, build, and judge the reference runtime; reports in build/report/'
+	@echo 'make check         install what is missing, build, run every test; ends with "N passed, N failed"'
+	@echo 'make unit          the cmocka programs alone'
+	@echo 'make lint          clang-tidy, cppcheck, formatting, shell scripts, manual pages'
+	@echo 'make coverage      line coverage in build/coverage/html'
+	@echo 'make bench         start-up time against the floor, crun and bwrap'
+	@echo 'make install       PREFIX=/usr/local DESTDIR='
+	@echo 'make format        rewrite the sources with clang-format; format-check only reports'
+	@echo 'make docs          regenerate docs/requirements.md'
+	@echo 'make clean'
+	@echo 'Variables: V=1 shows commands, B=DIR builds elsewhere, CFLAGS=, CC='
 
+FORCE:
+.PHONY: all tests unit check conformance coverage bench docs tidy lint format format-check install clean help ready FORCE
+
+# Dependencies on headers, as the compiler saw them.
 -include $(shell test -d $(B) && find $(B) -name '*.d')
