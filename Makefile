@@ -33,6 +33,12 @@ B      := build/coverage
 CFLAGS := -O0 -g --coverage -fprofile-update=atomic
 endif
 
+# `make sanitize` is the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+ifneq ($(filter sanitize,$(MAKECMDGOALS)),)
+B      := build/sanitize
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+endif
+
 # --- Rooms: name, folder, and the rooms whose headers it may include -----------------------------
 ROOMS := base policy enforce audit oci recipe probes harness suites adapters report saboteurs conformance bench
 
@@ -75,6 +81,7 @@ MODEL_HEADERS := policy.h
 SETS_conformance := build run
 SETS_check       := build run test
 SETS_coverage    := build run test coverage
+SETS_sanitize    := build run test
 SETS_bench       := build test
 SETS_lint        := build test lint
 NEEDED_SETS      := $(sort $(foreach g,$(MAKECMDGOALS),$(SETS_$(g))))
@@ -179,6 +186,9 @@ check: all tests $(READY)
 unit: tests
 	@ci/check --unit $(B) $(UNIT_TESTS)
 
+sanitize: tests $(READY)
+	@ci/check --unit $(B) $(UNIT_TESTS)
+
 coverage: all tests $(READY)
 	@ci/coverage $(B) $(UNIT_TESTS)
 
@@ -241,6 +251,7 @@ help:
 	@echo 'make unit          the cmocka programs alone'
 	@echo 'make lint          clang-tidy, cppcheck, formatting, shell scripts, manual pages'
 	@echo 'make coverage      line coverage in build/coverage/html'
+	@echo 'make sanitize      the cmocka programs under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make bench         start-up time against the floor, crun and bwrap'
 	@echo 'make install       PREFIX=/usr/local DESTDIR='
 	@echo 'make format        rewrite the sources with clang-format; format-check only reports'
@@ -249,7 +260,7 @@ help:
 	@echo 'Variables: V=1 shows commands, B=DIR builds elsewhere, CFLAGS=, CC='
 
 FORCE:
-.PHONY: all tests unit check conformance coverage bench docs tidy lint format format-check install clean help ready FORCE
+.PHONY: all tests unit check conformance coverage sanitize bench docs tidy lint format format-check install clean help ready FORCE
 
 # Dependencies on headers, as the compiler saw them.
 -include $(shell test -d $(B) && find $(B) -name '*.d')
