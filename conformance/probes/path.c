@@ -6,32 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "probes/probe.h"
 
-/* The kernel writes "(unreachable)" before the path of a directory that lies outside the root: getcwd(2). */
+/*
+ * The kernel writes "(unreachable)" before the path of a directory that lies outside the root: getcwd(2).
+ * "leave" makes the control: a process that changed its root and stayed outside.
+ */
 static int run_cwd(int argc, char **argv, struct facts *facts)
 {
-	(void)argv;
-	char path[PATH_MAX];
+	char path[PATH_MAX] = "";
 	struct stat by_dot, by_path;
-	ssize_t length = readlink("/proc/self/cwd", path, sizeof(path) - 1);
-	if (argc != 1)
+	if (argc == 2 && strcmp(argv[1], "leave") == 0)
+		(void)!(chdir("/") == 0 && chroot("/usr") == 0);
+	else if (argc != 1)
 		return 1;
-	fact_result(facts, length);
-	if (length < 0)
-		return 0;
-	path[length] = '\0';
+	/* Not the library's getcwd: it turns an unreachable path into ENOENT. */
+	long r = syscall(SYS_getcwd, path, sizeof(path));
 	bool inside = path[0] == '/' && stat(".", &by_dot) == 0 && stat(path, &by_path) == 0 &&
 		      by_dot.st_dev == by_path.st_dev && by_dot.st_ino == by_path.st_ino;
+	fact_result(facts, r);
 	fact_text(facts, "cwd", path);
 	fact_text(facts, "place", inside ? "inside" : "outside");
 	return 0;
 }
 
-static const struct probe path_cwd = {"path-cwd", "", "whether the working directory can be reached from the root",
-				      run_cwd};
+static const struct probe path_cwd = {"path-cwd", "[leave]",
+				      "whether the working directory can be reached from the root", run_cwd};
 PROBE(path_cwd);
 
 /* The classic: a handle names an inode of the file system, whatever the mount shows of it. */
