@@ -33,4 +33,7 @@ struct verdict {
 const char *status_name(enum status status);
 const char *level_name(enum level level);
 
+/* The status of that name, or -1. */
+int status_from_name(const char *name);
+
 #endif

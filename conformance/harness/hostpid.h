@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding the probe from the host by the token in its command line. */
+#ifndef HARNESS_HOSTPID_H
+#define HARNESS_HOSTPID_H
+
+#include <sys/types.h>
+
+/* The oldest process whose command line is ".../probe serve TOKEN", or 0. */
+pid_t hostpid_find(const char *token);
+
+/* SIGKILL every such process; how many there were. */
+unsigned hostpid_kill(const char *token);
+
+#endif
