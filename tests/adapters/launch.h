@@ -32,6 +32,7 @@ static inline void launch_script(struct adapter *adapter, enum session_kind kind
 	struct adapter_launch launch = {
 		.kind = kind,
 		.policy = policy,
+		.policy_file = "policy.json",
 		.tools_dir = "/usr/bin",
 		.command = command,
 		.stdin_fd = null,

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * "oci": any runtime with crun's and runc's command line.  Each start is a bundle and a container of its own, under
+ * work_dir and under a name of ours; finish removes both, and the control group that the runtime may have made.
+ */
+#include "adapters/oci.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapters/hostroot.h"
+#include "adapters/program.h"
+#include "adapters/spawn.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#define GENERATE_TIMEOUT_MS 20000
+#define DELETE_TIMEOUT_MS   10000
+#define PROFILE_LIMIT       ((size_t)4 << 20)
+
+/* How a runtime's command line differs from the common one. */
+struct dialect {
+	const char *name;
+	const char *global_option; /* before the subcommand, or NULL */
+	bool cgroups_path; /* refuses to start without linux.cgroupsPath, and makes the groups */
+};
+
+static const struct dialect dialects[] = {
+	{"crun", "--cgroup-manager=disabled", false},
+	{"runc", NULL, true},
+	{"runsc", "--platform=ptrace", true},
+	{NULL, NULL, false}, /* any other: as the specification has it */
+};
+
+#define CONTAINER_ID_SIZE 64
+
+/* A container that has been started and not finished. */
+struct container {
+	pid_t pid; /* of the runtime */
+	char id[CONTAINER_ID_SIZE];
+	char bundle[PATH_MAX];
+	struct container *next;
+};
+
+struct oci {
+	const struct dialect *dialect;
+	char state[PATH_MAX]; /* --root */
+	unsigned starts;
+	struct container *containers;
+};
+
+static const struct dialect *dialect_of(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	const char *name = slash ? slash + 1 : program;
+	const struct dialect *row = dialects;
+	while (row->name && strcmp(row->name, name) != 0)
+		row++;
+	return row;
+}
+
+static int oci_open(struct adapter *adapter, struct error *err)
+{
+	int r = program_open(adapter, NULL, err);
+	if (r < 0)
+		return r;
+	struct oci *oci = calloc(1, sizeof(*oci));
+	if (!oci)
+		return error_set(err, ENOMEM, "oci adapter");
+	oci->dialect = dialect_of(adapter->program);
+	adapter->private_data = oci;
+	return 0;
+}
+
+static void oci_close(struct adapter *adapter)
+{
+	free(adapter->private_data);
+}
+
+static bool oci_can_express(const struct adapter *adapter, const struct adapter_launch *launch, char *reason,
+			    size_t size)
+{
+	(void)adapter;
+	const char *why = NULL;
+	if (launch->kind == SESSION_MAC_ALONE)
+		why = "OCI cannot express Landlock, and this kernel has no AppArmor";
+	else if (!oci_layers(launch->kind)->known)
+		why = "the control is not the runtime's";
+	else if (launch->policy->network == NETWORK_FULL ||
+		 (launch->policy->network == NETWORK_RESTRICTED && launch->policy->allowed_hosts.count))
+		why = "an OCI runtime does not set a network up: its caller does";
+	if (why)
+		(void)snprintf(reason, size, "%s", why);
+	return !why;
+}
+
+/* ---- the seccomp profile ---- */
+
+/* Docker's file lists architectures as archMap; the runtime specification has a flat list. */
+static void flatten_architectures(json_t *profile)
+{
+	json_t *map = json_object_get(profile, "archMap");
+	if (!map || json_object_get(profile, "architectures"))
+		return;
+	json_t *flat = json_array(), *entry, *sub;
+	size_t i, j;
+	json_array_foreach(map, i, entry)
+	{
+		json_array_append(flat, json_object_get(entry, "architecture"));
+		json_array_foreach(json_object_get(entry, "subArchitectures"), j, sub) json_array_append(flat, sub);
+	}
+	json_object_set_new(profile, "architectures", flat);
+	(void)json_object_del(profile, "archMap");
+}
+
+static json_t *load_profile(const char *directory, struct error *err)
+{
+	char pattern[PATH_MAX];
+	(void)snprintf(pattern, sizeof(pattern), "%s/seccomp/*.json", directory);
+	glob_t found = {0};
+	json_t *profile = NULL;
+	json_error_t where;
+	if (glob(pattern, 0, NULL, &found) != 0 || found.gl_pathc != 1)
+		(void)error_say(err, ENOENT, "%s: no single generated profile", pattern);
+	else if (!(profile = json_load_file(found.gl_pathv[0], JSON_REJECT_DUPLICATES, &where)))
+		(void)error_say(err, EINVAL, "%s: %s", found.gl_pathv[0], where.text);
+	globfree(&found);
+	if (profile)
+		flatten_architectures(profile);
+	return profile;
+}
+
+/* The profile of the policy as the agentcore program writes it for Docker and its kind: what users would load. */
+static json_t *generate_profile(const struct adapter *adapter, const struct adapter_launch *launch, const char *bundle,
+				struct error *err)
+{
+	const char *program = adapter->options.agentcore;
+	if (!program) {
+		(void)error_say(err, ENOENT, "the agentcore program is needed to generate the seccomp profile");
+		return NULL;
+	}
+	_cleanup_free_ char *directory = NULL;
+	_cleanup_free_ char *path = strdup(program);
+	_cleanup_free_ char *policy = strdup(launch->policy_file);
+	if (asprintf(&directory, "%s/profiles", bundle) < 0 || !path || !policy)
+		return NULL;
+	char *argv[] = {path,
+			(char[]){"profile"},
+			(char[]){"generate"},
+			(char[]){"--policy"},
+			policy,
+			(char[]){"--output"},
+			directory,
+			NULL};
+	char output[512];
+	int status;
+	if (spawn_capture(argv, GENERATE_TIMEOUT_MS, output, sizeof(output), &status, err) < 0)
+		return NULL;
+	if (status != 0) {
+		(void)error_say(err, EINVAL, "agentcore profile generate: %s", output);
+		return NULL;
+	}
+	return load_profile(directory, err);
+}
+
+/* ---- start ---- */
+
+/* Ids of the container walk through work_dir, which is the harness's alone by default. */
+static int make_bundle(const struct adapter *adapter, struct container *container, struct error *err)
+{
+	struct oci *oci = adapter->private_data;
+	const char *work = adapter->options.work_dir;
+	if (snprintf(oci->state, sizeof(oci->state), "%s/state", work) >= PATH_MAX - NAME_MAX)
+		return error_say(err, ENAMETOOLONG, "%s: too long", work);
+	(void)snprintf(container->id, sizeof(container->id), "agentcore-conformance-%d-%u", (int)getpid(),
+		       oci->starts++);
+	(void)snprintf(container->bundle, sizeof(container->bundle), "%s/%s", work, container->id);
+	if (chmod(work, 0711) < 0)
+		return error_set(err, errno, "chmod %s", work);
+	if (mkdir(container->bundle, 0711) < 0 || chmod(container->bundle, 0711) < 0)
+		return error_set(err, errno, "make directory %s", container->bundle);
+	return 0;
+}
+
+static int write_config(const struct adapter *adapter, const struct adapter_launch *launch,
+			const struct container *container, json_t *seccomp, struct error *err)
+{
+	const struct oci *oci = adapter->private_data;
+	char root[PATH_MAX + 16], cgroups[CONTAINER_ID_SIZE + 1], path[PATH_MAX + 16];
+	(void)snprintf(root, sizeof(root), "%s/%s", container->bundle,
+		       oci_layers(launch->kind)->sandbox ? "rootfs" : "root");
+	(void)snprintf(cgroups, sizeof(cgroups), "/%s", container->id);
+	struct oci_config_input input = {
+		.launch = launch,
+		.root_path = root,
+		.cgroups_path = oci->dialect->cgroups_path ? cgroups : NULL,
+		.seccomp = seccomp,
+	};
+	json_t *config = oci_config_build(&input, err);
+	if (!config)
+		return -err->code;
+	(void)snprintf(path, sizeof(path), "%s/config.json", container->bundle);
+	int r = json_dump_file(config, path, JSON_INDENT(1));
+	json_decref(config);
+	return r < 0 ? error_say(err, EIO, "%s: cannot be written", path) : 0;
+}
+
+static int lay_bundle(const struct adapter *adapter, const struct adapter_launch *launch, struct container *container,
+		      struct error *err)
+{
+	const struct oci_layers *layers = oci_layers(launch->kind);
+	int r = make_bundle(adapter, container, err);
+	if (r < 0)
+		return r;
+	json_t *seccomp = NULL;
+	if (layers->seccomp && !(seccomp = generate_profile(adapter, launch, container->bundle, err)))
+		return -err->code;
+	if (layers->sandbox)
+		r = oci_bundle_lay(container->bundle, launch->policy->user_namespace ? OCI_ID_BASE : 0, err);
+	r = r < 0 ? r : write_config(adapter, launch, container, seccomp, err);
+	json_decref(seccomp);
+	return r;
+}
+
+struct runtime_child {
+	const struct adapter_launch *launch;
+	const struct container *container;
+	bool hide_unified;
+};
+
+/* In the runtime's process: mounts of its own, so that the host's stay as they are. */
+static int prepare(void *data, struct error *err)
+{
+	const struct runtime_child *child = data;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_set(err, errno, "private mounts");
+	/* crun 1.8 takes a v1 tree with a v2 one beside it for a broken layout, and refuses. */
+	if (child->hide_unified && umount2("/sys/fs/cgroup/unified", MNT_DETACH) < 0 && errno != EINVAL &&
+	    errno != ENOENT)
+		return error_set(err, errno, "hide /sys/fs/cgroup/unified");
+	if (oci_layers(child->launch->kind)->sandbox)
+		return 0;
+	/* The tmpfs of the bare root covers the bundle, whose config.json the runtime has yet to read. */
+	char config[PATH_MAX + 16];
+	(void)snprintf(config, sizeof(config), "%s/config.json", child->container->bundle);
+	_cleanup_free_ char *document = NULL;
+	size_t length;
+	int r = io_read_file(AT_FDCWD, config, PROFILE_LIMIT, &document, &length);
+	if (r < 0)
+		return error_set(err, -r, "read %s", config);
+	r = hostroot_lay(child->container->bundle, child->launch->tools_dir, err);
+	if (r < 0)
+		return r;
+	_cleanup_file_ FILE *copy = fopen(config, "we");
+	if (!copy || fwrite(document, 1, length, copy) != length || fflush(copy) != 0)
+		return error_set(err, errno, "copy %s", config);
+	return 0;
+}
+
+static int spawn_runtime(struct adapter *adapter, const struct adapter_launch *launch, struct container *container,
+			 struct error *err)
+{
+	struct oci *oci = adapter->private_data;
+	char *argv[10] = {adapter->program, (char[]){"--root"}, oci->state};
+	size_t count = 3;
+	_cleanup_free_ char *option = oci->dialect->global_option ? strdup(oci->dialect->global_option) : NULL;
+	if (option)
+		argv[count++] = option;
+	char *rest[] = {(char[]){"run"}, (char[]){"--bundle"}, container->bundle, container->id};
+	memcpy(&argv[count], rest, sizeof(rest));
+	struct runtime_child child = {launch, container, oci->dialect->global_option != NULL};
+	struct spawn spawn = {
+		.argv = argv,
+		.stdin_fd = launch->stdin_fd,
+		.stdout_fd = launch->stdout_fd,
+		.stderr_fd = launch->stderr_fd,
+		.prepare = prepare,
+		.data = &child,
+	};
+	return spawn_start(&spawn, &container->pid, err);
+}
+
+static int oci_start(struct adapter *adapter, const struct adapter_launch *launch, pid_t *pid, struct error *err)
+{
+	struct oci *oci = adapter->private_data;
+	struct error local = {0};
+	struct container *container = calloc(1, sizeof(*container));
+	if (!container)
+		return error_set(err, ENOMEM, "container");
+	int r = lay_bundle(adapter, launch, container, &local);
+	r = r < 0 ? r : spawn_runtime(adapter, launch, container, &local);
+	if (r < 0) {
+		oci_bundle_remove(container->bundle);
+		free(container);
+		return error_say(err, -r, "%s", local.text);
+	}
+	container->next = oci->containers;
+	oci->containers = container;
+	*pid = container->pid;
+	return 0;
+}
+
+/* ---- finish ---- */
+
+/* A runtime that was killed leaves its groups; the name is ours, and a group that still has members stays. */
+static void remove_cgroups(const char *id)
+{
+	char pattern[PATH_MAX];
+	(void)snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup/*/%s", id);
+	glob_t found = {0};
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			(void)rmdir(found.gl_pathv[i]);
+	}
+	globfree(&found);
+	(void)snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup/%s", id);
+	(void)rmdir(pattern);
+}
+
+static void oci_finish(struct adapter *adapter, const struct adapter_launch *launch, pid_t pid)
+{
+	(void)launch;
+	struct oci *oci = adapter->private_data;
+	struct container **link = &oci->containers;
+	while (*link && (*link)->pid != pid)
+		link = &(*link)->next;
+	struct container *container = *link;
+	if (!container)
+		return;
+	*link = container->next;
+	char state[PATH_MAX + CONTAINER_ID_SIZE + 2];
+	(void)snprintf(state, sizeof(state), "%s/%s", oci->state, container->id);
+	/* A container that ended by itself has removed its state: then there is nothing to delete. */
+	if (access(state, F_OK) == 0) {
+		char *argv[] = {adapter->program,    (char[]){"--root"}, oci->state, (char[]){"delete"},
+				(char[]){"--force"}, container->id,      NULL};
+		char output[256];
+		int status;
+		(void)spawn_capture(argv, DELETE_TIMEOUT_MS, output, sizeof(output), &status, NULL);
+	}
+	remove_cgroups(container->id);
+	oci_bundle_remove(container->bundle);
+	free(container);
+}
+
+#define OCI_CALLS                                                                                                      \
+	.open = oci_open, .can_express = oci_can_express, .start = oci_start, .finish = oci_finish, .close = oci_close
+
+static const struct adapter_class oci = {
+	.name = "oci",
+	.summary = "an OCI runtime: config.json written from the policy",
+	.runtimes = "crun runc",
+	.shared_kernel = true,
+	OCI_CALLS,
+};
+ADAPTER(oci);
+
+static const struct adapter_class oci_own_kernel = {
+	.name = "oci-own-kernel",
+	.summary = "the same for a runtime with a kernel of its own",
+	.runtimes = "runsc",
+	.shared_kernel = false,
+	OCI_CALLS,
+};
+ADAPTER(oci_own_kernel);

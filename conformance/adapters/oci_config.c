@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The policy in the words of the OCI runtime specification. */
+#include "adapters/oci.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+
+#include "adapters/spawn.h"
+#include "base/array.h"
+
+#define USER_ID 1000
+
+/* Docker's defaults, which OCI users get; typed here on purpose and not taken from the reference runtime's tables. */
+static const char *const masked_paths[] = {
+	"/proc/asound",
+	"/proc/acpi",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/sys/firmware",
+	"/sys/devices/virtual/powercap",
+};
+static const char *const read_only_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+
+static const struct oci_layers layers_of[SESSION_COUNT] = {
+	[SESSION_FULL] = {.known = true,
+			  .sandbox = true,
+			  .seccomp = true,
+			  .capabilities = true,
+			  .no_new_privs = true,
+			  .rlimits = true},
+	[SESSION_USER] = {.known = true,
+			  .sandbox = true,
+			  .user = true,
+			  .seccomp = true,
+			  .capabilities = true,
+			  .no_new_privs = true,
+			  .rlimits = true},
+	[SESSION_SECCOMP_ALONE] = {.known = true, .seccomp = true},
+	[SESSION_CAPABILITIES_ALONE] = {.known = true, .capabilities = true},
+	[SESSION_NO_NEW_PRIVS_ALONE] = {.known = true, .no_new_privs = true, .user = true},
+	[SESSION_RLIMITS_ALONE] = {.known = true, .rlimits = true},
+};
+
+const struct oci_layers *oci_layers(enum session_kind kind)
+{
+	return &layers_of[kind];
+}
+
+static json_t *string_array(const char *const *items, size_t count)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, json_string(items[i]));
+	return array;
+}
+
+/* ---- process ---- */
+
+/* The names of the set's members that a process of ours can have at all, as the specification writes them. */
+static json_t *capability_array(uint64_t set)
+{
+	json_t *array = json_array();
+	for (cap_value_t number = 0; number < 64; number++) {
+		if (!(set >> number & 1))
+			continue;
+		char *name = cap_to_name(number);
+		for (char *at = name; at && *at; at++)
+			*at = (char)toupper((unsigned char)*at);
+		json_array_append_new(array, json_string(name));
+		(void)cap_free(name);
+	}
+	return array;
+}
+
+static uint64_t own_bounding_set(void)
+{
+	uint64_t set = 0;
+	for (cap_value_t number = 0; number < 64; number++) {
+		if (cap_get_bound(number) == 1)
+			set |= 1ULL << number;
+	}
+	return set;
+}
+
+/* A command that is not root has, as under Docker, nothing but the bound: exec would drop the rest anyway. */
+static json_t *capabilities(const struct adapter_launch *launch)
+{
+	const struct oci_layers *layers = oci_layers(launch->kind);
+	uint64_t set = layers->capabilities ? launch->policy->capabilities : own_bounding_set();
+	uint64_t effective = layers->user ? 0 : set;
+	return json_pack("{s:o, s:o, s:o, s:[], s:[]}", "bounding", capability_array(set), "effective",
+			 capability_array(effective), "permitted", capability_array(effective), "inheritable",
+			 "ambient");
+}
+
+static void add_rlimit(json_t *array, const char *type, json_int_t value)
+{
+	json_array_append_new(array, json_pack("{s:s, s:I, s:I}", "type", type, "soft", value, "hard", value));
+}
+
+static json_t *rlimits(const struct adapter_launch *launch)
+{
+	json_t *array = json_array();
+	double descriptors;
+	if (!oci_layers(launch->kind)->rlimits)
+		return array;
+	if (policy_limit(launch->policy, LIMIT_FILE_DESCRIPTORS, &descriptors))
+		add_rlimit(array, "RLIMIT_NOFILE", (json_int_t)descriptors);
+	add_rlimit(array, "RLIMIT_CORE", 0);
+	add_rlimit(array, "RLIMIT_MEMLOCK", OCI_MEMLOCK_BYTES);
+	return array;
+}
+
+static json_t *arguments(const struct adapter_launch *launch)
+{
+	json_t *array = json_array();
+	json_array_append_new(array, json_sprintf("%s/%s", SPAWN_TOOLS_INSIDE, launch->command[0]));
+	for (size_t i = 1; launch->command[i]; i++)
+		json_array_append_new(array, json_string(launch->command[i]));
+	return array;
+}
+
+static json_t *environment(void)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; spawn_inside_environment[i]; i++)
+		json_array_append_new(array, json_string(spawn_inside_environment[i]));
+	return array;
+}
+
+static json_t *process(const struct adapter_launch *launch)
+{
+	const struct oci_layers *layers = oci_layers(launch->kind);
+	int id = layers->user ? USER_ID : 0;
+	bool no_new_privs = layers->no_new_privs && launch->policy->no_new_privileges;
+	return json_pack("{s:b, s:{s:i, s:i}, s:o, s:o, s:s, s:o, s:o, s:b}", "terminal", 0, "user", "uid", id, "gid",
+			 id, "args", arguments(launch), "env", environment(), "cwd", "/workspace", "capabilities",
+			 capabilities(launch), "rlimits", rlimits(launch), "noNewPrivileges", no_new_privs);
+}
+
+/* ---- mounts ---- */
+
+struct mount_row {
+	const char *destination, *type, *source, *options; /* options: comma-separated */
+};
+
+static const struct mount_row sandbox_mounts[] = {
+	{"/proc", "proc", "proc", "nosuid,noexec,nodev"},
+	{"/dev", "tmpfs", "tmpfs", "nosuid,noexec,strictatime,mode=755,size=65536k"},
+	{"/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"},
+	{"/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k"},
+	{"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
+	{"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"},
+	{"/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777"},
+	{"/workspace", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777"},
+};
+
+/* The bare root has everything but a /proc of the new pid namespace. */
+static const struct mount_row bare_mounts[] = {
+	{"/proc", "proc", "proc", "nosuid,noexec,nodev"},
+};
+
+static void add_mount(json_t *mounts, const struct mount_row *row)
+{
+	json_t *options = json_array();
+	for (const char *at = row->options; *at;) {
+		size_t length = strcspn(at, ",");
+		json_array_append_new(options, json_stringn(at, length));
+		at += length + (at[length] == ',');
+	}
+	json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:o}", "destination", row->destination, "type",
+						row->type, "source", row->source, "options", options));
+}
+
+static void add_bind(json_t *mounts, const char *source, const char *destination, const char *options)
+{
+	add_mount(mounts, &(struct mount_row){destination, "bind", source, options});
+}
+
+static json_t *mounts(const struct oci_config_input *input)
+{
+	json_t *array = json_array();
+	if (!oci_layers(input->launch->kind)->sandbox) {
+		for (size_t i = 0; i < ARRAY_SIZE(bare_mounts); i++)
+			add_mount(array, &bare_mounts[i]);
+		return array;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sandbox_mounts); i++)
+		add_mount(array, &sandbox_mounts[i]);
+	for (size_t i = 0; oci_host_directories[i]; i++) {
+		if (oci_host_has(oci_host_directories[i]))
+			add_bind(array, oci_host_directories[i], oci_host_directories[i], "bind,ro,nosuid,nodev");
+	}
+	for (size_t i = 0; oci_host_etc[i]; i++) {
+		if (oci_host_has(oci_host_etc[i]))
+			add_bind(array, oci_host_etc[i], oci_host_etc[i], "bind,ro,nosuid,nodev,noexec");
+	}
+	/* Not nosuid: whether a setuid program gains anything is no_new_privs's and the user namespace's to answer. */
+	add_bind(array, input->launch->tools_dir, SPAWN_TOOLS_INSIDE, "bind,ro,nodev");
+	return array;
+}
+
+/* ---- linux ---- */
+
+static bool has_user_namespace(const struct adapter_launch *launch)
+{
+	return oci_layers(launch->kind)->sandbox && launch->policy->user_namespace;
+}
+
+static json_t *namespaces(const struct adapter_launch *launch)
+{
+	static const char *const always[] = {"mount", "pid", "network", "ipc", "uts", "cgroup"};
+	json_t *array = json_array();
+	if (has_user_namespace(launch))
+		json_array_append_new(array, json_pack("{s:s}", "type", "user"));
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+		json_array_append_new(array, json_pack("{s:s}", "type", always[i]));
+	return array;
+}
+
+static json_t *id_mappings(void)
+{
+	return json_pack("[{s:i, s:I, s:I}]", "containerID", 0, "hostID", (json_int_t)OCI_ID_BASE, "size",
+			 (json_int_t)OCI_ID_SIZE);
+}
+
+static json_t *linux_section(const struct oci_config_input *input)
+{
+	json_t *section = json_pack("{s:o}", "namespaces", namespaces(input->launch));
+	if (has_user_namespace(input->launch)) {
+		json_object_set_new(section, "uidMappings", id_mappings());
+		json_object_set_new(section, "gidMappings", id_mappings());
+	}
+	if (input->cgroups_path)
+		json_object_set_new(section, "cgroupsPath", json_string(input->cgroups_path));
+	if (oci_layers(input->launch->kind)->sandbox) {
+		json_object_set_new(section, "maskedPaths", string_array(masked_paths, ARRAY_SIZE(masked_paths)));
+		json_object_set_new(section, "readonlyPaths",
+				    string_array(read_only_paths, ARRAY_SIZE(read_only_paths)));
+	}
+	if (input->seccomp)
+		json_object_set(section, "seccomp", input->seccomp);
+	return section;
+}
+
+json_t *oci_config_build(const struct oci_config_input *input, struct error *err)
+{
+	const struct adapter_launch *launch = input->launch;
+	bool read_only = oci_layers(launch->kind)->sandbox && launch->policy->read_only_filesystem;
+	json_t *config = json_pack("{s:s, s:o, s:{s:s, s:b}, s:o, s:o}", "ociVersion", "1.0.2", "process",
+				   process(launch), "root", "path", input->root_path, "readonly", read_only, "mounts",
+				   mounts(input), "linux", linux_section(input));
+	if (!config)
+		(void)error_set(err, ENOMEM, "config.json");
+	return config;
+}
