@@ -26,6 +26,7 @@ enum mac_access {
 	MAC_WRITE = 2, /* write, truncate, create, remove, rename, link */
 	MAC_EXECUTE = 4,
 	MAC_DEVICE = 8, /* ioctl on device files */
+	MAC_LIST = 16, /* list directories: names alone (part of MAC_READ) */
 };
 
 struct mac_row {

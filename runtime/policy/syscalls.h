@@ -2,8 +2,8 @@
 /*
  * System calls and what each profile says of them.  VERDICT TABLE: the suite may not include this.
  *
- * One row per x86_64 system call that Linux has had up to 6.18 (numbers 0..334, 336..., 424..469),
- * plus the names without an x86_64 number that a policy may still speak of (umount, vm86, ...),
+ * One row per x86_64 system call that Linux has had up to 6.18 (numbers 0..334 and 424..469; 335 and
+ * 336, uretprobe and uprobe, are trampolines of the kernel's and no program's to call), plus the names without an x86_64 number that a policy may still speak of (umount, vm86, ...),
  * with number -1.
  */
 #ifndef POLICY_SYSCALLS_H
@@ -53,6 +53,9 @@ struct syscall_row {
 	const struct arg_condition
 		*conditions; /* NULL, or condition_count of them; they bind wherever the call is admitted */
 	uint8_t condition_count;
+	uint8_t refusal; /* errno of a refusal; 0: EPERM */
+	bool needs_user_namespace; /* admitted only where policy->user_namespace holds (clone3) */
+	bool start_needs; /* without it no program starts or ends: no policy may block it */
 };
 
 extern const struct syscall_row syscall_rows[];
@@ -64,8 +67,21 @@ const struct syscall_row *syscall_by_name(const char *name);
 /* The row of an x86_64 number, or NULL for a number that the table does not know. */
 const struct syscall_row *syscall_by_number(int number);
 
+/* Whether the call is one of fork, vfork, clone, clone3: blocking one of them blocks them all. */
+bool syscall_in_fork_family(const struct syscall_row *row);
+
+/* Whether no profile and no capability admits the call: only allowed_syscalls can. */
+bool syscall_denied_everywhere(const struct syscall_row *row);
+
 /* The nearest known name, for "did you mean"; NULL if nothing is near. */
 const char *syscall_suggest(const char *name);
+
+/*
+ * Whose rows a policy goes by: seccomp_profile names the table (agentcore-minimal, agentcore-standard,
+ * agentcore-privileged), whatever the profile is.  The gates by capability stand open where either the profile
+ * or the table is privileged.
+ */
+enum profile syscall_base_profile(const struct policy *policy);
 
 /*
  * The decision of one policy on one row, in design.md's order of precedence:

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/mac.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "policy/suggest.h"
+
+#define MINIMAL  (1U << MAC_MINIMAL)
+#define STANDARD (1U << MAC_STANDARD)
+#define DOCKER   (1U << MAC_DOCKER_DEFAULT)
+#define EACH     (MINIMAL | STANDARD | DOCKER)
+
+#define R    MAC_READ
+#define W    MAC_WRITE
+#define X    MAC_EXECUTE
+#define DEV  MAC_DEVICE
+#define LIST MAC_LIST
+
+#define ROW(p, a, t, reason)                                                                                           \
+	{                                                                                                              \
+		.path = (p), .access = (a), .templates = (t), .why = (reason)                                          \
+	}
+#define WRITABLE(p, a, t, reason)                                                                                      \
+	{                                                                                                              \
+		.path = (p), .access = (a), .templates = (t), .writable_root = true, .why = (reason)                   \
+	}
+
+#define PROGRAMS "programs and libraries of the root"
+#define DEVICES  "the devices that a sandbox has; any other node stays shut"
+#define ROOT     "a writable root: every top-level directory but proc and sys"
+
+/* clang-format off */
+const struct mac_row mac_rows[] = {
+ROW("/usr", R | X, EACH, PROGRAMS),
+ROW("/bin", R | X, EACH, PROGRAMS),
+ROW("/sbin", R | X, EACH, PROGRAMS),
+ROW("/lib", R | X, EACH, PROGRAMS),
+ROW("/lib32", R | X, EACH, PROGRAMS),
+ROW("/lib64", R | X, EACH, PROGRAMS),
+ROW("/libx32", R | X, EACH, PROGRAMS),
+ROW("/etc", R | X, EACH, "configuration, and the scripts that Debian keeps beside it"),
+ROW("/app", R | X, EACH, "the agent's own program"),
+ROW("/opt", R | X, EACH, "programs that an image brings along"),
+
+ROW("/", LIST, EACH, "names may be listed everywhere; what files hold is the other rows' matter"),
+ROW("/proc", R, EACH, "what processes are like; settings beneath /proc/sys must not be written"),
+ROW("/sys", R, STANDARD | DOCKER, "processor and memory layout, which language runtimes ask for"),
+
+ROW("/dev/null", R | W | DEV, EACH, DEVICES),
+ROW("/dev/zero", R | W | DEV, EACH, DEVICES),
+ROW("/dev/full", R | W | DEV, EACH, DEVICES),
+ROW("/dev/random", R | W | DEV, EACH, DEVICES),
+ROW("/dev/urandom", R | W | DEV, EACH, DEVICES),
+ROW("/dev/tty", R | W | DEV, EACH, DEVICES),
+ROW("/dev/console", R | W | DEV, EACH, DEVICES),
+ROW("/dev/ptmx", R | W | DEV, EACH, DEVICES),
+ROW("/dev/pts", R | W | DEV, EACH, "terminals of the sandbox's own devpts"),
+ROW("/dev/shm", R | W, EACH, "POSIX shared memory"),
+ROW("/dev/mqueue", R | W, STANDARD | DOCKER, "POSIX message queues, where the system calls are allowed"),
+
+ROW("/tmp", R | W, MINIMAL, "scratch space: what is written cannot be executed"),
+ROW("/tmp", R | W | X, STANDARD | DOCKER, "scratch space; compilers run what they build there"),
+ROW("/workspace", R | W, MINIMAL, "the agent's files: what is written cannot be executed"),
+ROW("/workspace", R | W | X, STANDARD | DOCKER, "the agent's files and the programs it builds"),
+/* Docker's default profile restricts /proc and /sys and leaves files to the mounts. */
+ROW("/home", R | W | X, DOCKER, "files are left to the mounts"),
+ROW("/root", R | W | X, DOCKER, "files are left to the mounts"),
+ROW("/run", R | W | X, DOCKER, "files are left to the mounts"),
+ROW("/srv", R | W | X, DOCKER, "files are left to the mounts"),
+ROW("/var", R | W | X, DOCKER, "files are left to the mounts"),
+ROW("/mnt", R | W | X, DOCKER, "files are left to the mounts"),
+ROW("/media", R | W | X, DOCKER, "files are left to the mounts"),
+
+WRITABLE("/usr", W, EACH, ROOT), WRITABLE("/bin", W, EACH, ROOT), WRITABLE("/sbin", W, EACH, ROOT),
+WRITABLE("/lib", W, EACH, ROOT), WRITABLE("/lib32", W, EACH, ROOT), WRITABLE("/lib64", W, EACH, ROOT),
+WRITABLE("/libx32", W, EACH, ROOT), WRITABLE("/etc", W, EACH, ROOT), WRITABLE("/app", W, EACH, ROOT),
+WRITABLE("/opt", W, EACH, ROOT), WRITABLE("/home", R | W | X, EACH, ROOT), WRITABLE("/root", R | W | X, EACH, ROOT),
+WRITABLE("/run", R | W, EACH, ROOT), WRITABLE("/srv", R | W | X, EACH, ROOT), WRITABLE("/var", R | W | X, EACH, ROOT),
+WRITABLE("/mnt", R | W | X, EACH, ROOT), WRITABLE("/media", R | W | X, EACH, ROOT),
+WRITABLE("/boot", R | W, EACH, ROOT),
+};
+/* clang-format on */
+
+const size_t mac_row_count = ARRAY_SIZE(mac_rows);
+
+static const char *const names[MAC_TEMPLATE_COUNT] = {
+	[MAC_MINIMAL] = "agentcore-minimal",
+	[MAC_STANDARD] = "agentcore-standard",
+	[MAC_DOCKER_DEFAULT] = "docker-default",
+	[MAC_UNCONFINED] = "unconfined",
+};
+
+const char *mac_template_name(enum mac_template template_)
+{
+	return names[template_];
+}
+
+int mac_template_from_name(enum mac_template *template_, const char *name, struct error *err)
+{
+	for (size_t i = 0; i < MAC_TEMPLATE_COUNT; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*template_ = (enum mac_template)i;
+			return 0;
+		}
+	}
+
+	struct suggestion suggestion = suggest_for(name);
+	for (size_t i = 0; i < MAC_TEMPLATE_COUNT; i++)
+		suggest_offer(&suggestion, names[i]);
+	int r = error_say(err, EINVAL, "\"%s\" is not an AppArmor template", name);
+	suggest_hint(&suggestion, err, "use agentcore-minimal, agentcore-standard, docker-default or unconfined");
+	return r;
+}
