@@ -130,7 +130,7 @@ $(B)/agentcore: $(AGENTCORE_OBJ)
 
 $(B)/agentcore-conformance: $(CONFORMANCE_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_DYNAMIC) $^ -ljansson -lcap -o $@
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_DYNAMIC) $^ -ljansson -lcap -lnettle -o $@
 
 $(B)/probe: $(PROBE_OBJ)
 	$(call say,LINK,$@)
@@ -155,16 +155,16 @@ LINK_enforce   := base policy enforce
 LINK_audit     := base policy audit
 LINK_oci       := base policy oci
 LINK_recipe    := base policy enforce audit oci
-LINK_harness   := base policy harness report
-LINK_report    := base policy harness report
-LINK_suites    := base policy harness report suites
+LINK_harness   := base policy harness report adapters
+LINK_report    := base policy harness report adapters
+LINK_suites    := base policy harness report adapters suites
 LINK_adapters  := base policy harness report adapters
-LINK_saboteurs := base policy harness report saboteurs
+LINK_saboteurs := base policy harness report adapters saboteurs
 # Files of the room "recipe" that hold no main.
 EXTRA_recipe = $(filter-out %/main.o,$(call obj,recipe))
 
 TEST_DEFINES = -DFIXTURES_DIR='"$(CURDIR)/fixtures"' -DBUILD_DIR='"$(abspath $(B))"'
-TEST_LIBS   := -lcmocka -lseccomp -lcap -ljansson
+TEST_LIBS   := -lcmocka -lseccomp -lcap -ljansson -lnettle
 
 define test_rules
 $(B)/tests/$(1)/%: tests/$(1)/%.c $(foreach r,$(LINK_$(1)),$(call obj,$(r))) $(EXTRA_$(1)) $(B)/flags | $(B)/inc/$(1)/.stamp $(READY)

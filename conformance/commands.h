@@ -4,11 +4,11 @@
 #define CONFORMANCE_COMMANDS_H
 
 #include "harness/run.h" /* the exit statuses */
+#include "saboteurs/mutate.h" /* command_mutate */
 
 int command_run(int argc, char **argv); /* cmd_run.c */
 int command_list(int argc, char **argv); /* cmd_list.c */
 int command_show(int argc, char **argv); /* cmd_show.c */
 int command_runtimes(int argc, char **argv); /* cmd_runtimes.c */
-int command_mutate(int argc, char **argv); /* saboteurs/mutate.c, declared in saboteurs/mutate.h */
 
 #endif
