@@ -136,7 +136,7 @@ $(B)/probe: $(PROBE_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) -pthread $^ -o $@
 
-$(B)/bench-floor: $(call obj,base) $(B)/obj/bench/floor.o
+$(B)/bench-floor: $(call obj,base) $(call obj,bench)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -o $@
 
