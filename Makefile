@@ -17,7 +17,7 @@ PREFIX  := /usr/local
 DESTDIR :=
 # V=1 shows the commands.
 Q       := $(if $(V),,@)
-say      = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+say      = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wcast-qual -Wwrite-strings
 HARDEN   := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
@@ -83,6 +83,7 @@ SETS_check       := build run test
 SETS_coverage    := build run test coverage
 SETS_sanitize    := build run test
 SETS_bench       := build test
+SETS_docs        := build run test
 SETS_lint        := build test lint
 NEEDED_SETS      := $(sort $(foreach g,$(MAKECMDGOALS),$(SETS_$(g))))
 READY            := $(if $(NEEDED_SETS),ready)
@@ -140,6 +141,15 @@ $(B)/bench-floor: $(call obj,base) $(call obj,bench)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -o $@
 
+# The runtime with fault injection (AGENTCORE_FAULT=fail:STAGE, skip:STAGE): for tests, never installed.
+$(B)/obj/faults/stages.o: runtime/stages.c $(B)/flags | $(B)/inc/recipe/.stamp $(READY)
+	@mkdir -p $(@D)
+	$(call say,CC,$< with faults)
+	$(Q)$(FLAGS) -DAGENTCORE_FAULTS -I$(B)/inc/recipe -MMD -MP -c $< -o $@
+$(B)/agentcore-faults: $(filter-out %/stages.o,$(AGENTCORE_OBJ)) $(B)/obj/faults/stages.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -lseccomp -lcap -ljansson -o $@
+
 # --- Tests: tests/ROOM/NAME_test.c -> build/tests/ROOM/NAME_test, linked with the room and what it uses ----
 TEST_ROOMS := base policy enforce audit oci recipe harness suites adapters report saboteurs
 TEST_SRC   := $(foreach r,$(TEST_ROOMS),$(wildcard tests/$(r)/*_test.c))
@@ -174,7 +184,7 @@ $(B)/tests/$(1)/%: tests/$(1)/%.c $(foreach r,$(LINK_$(1)),$(call obj,$(r))) $(E
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call test_rules,$(r))))
 
-tests: $(TESTS)
+tests: $(TESTS) $(B)/agentcore-faults $(B)/bench-floor
 
 # --- Jobs ----------------------------------------------------------------------------------------
 conformance: all $(READY)
@@ -183,20 +193,21 @@ conformance: all $(READY)
 check: all tests $(READY)
 	@CASES_TEST=$(filter $(CASES_TEST),$(TESTS)) ci/check $(B) $(UNIT_TESTS)
 
-unit: tests
+unit: $(TESTS)
 	@ci/check --unit $(B) $(UNIT_TESTS)
 
-sanitize: tests $(READY)
+sanitize: $(TESTS) $(READY)
 	@ci/check --unit $(B) $(UNIT_TESTS)
 
-coverage: all tests $(READY)
+coverage: all $(TESTS) $(READY)
 	@ci/coverage $(B) $(UNIT_TESTS)
 
 bench: all $(B)/bench-floor $(READY)
 	@bench/compare-start --build $(B)
 
-docs: $(B)/agentcore-conformance
-	@ci/requirements-doc $< >docs/requirements.md.new && mv docs/requirements.md.new docs/requirements.md
+docs: $(B)/agentcore-conformance $(READY)
+	@ci/ordering-doc runtime/stages.c >$(B)/ordering.md && cp $(B)/ordering.md docs/ordering.md
+	@ci/requirements-doc $< >$(B)/requirements.md && cp $(B)/requirements.md docs/requirements.md
 
 # --- Lint: clang-tidy sees each file with the include paths of its room -----------------------------
 C_FILES   := $(foreach r,$(ROOMS),$(call src,$(r))) $(TEST_SRC)
@@ -236,6 +247,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/agentcore $(DESTDIR)$(PREFIX)/share/agentcore
 	install -m 755 $(B)/agentcore $(B)/agentcore-conformance $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(B)/probe $(DESTDIR)$(PREFIX)/libexec/agentcore/
+	install -m 644 runtime/policy/policy.schema.json $(DESTDIR)$(PREFIX)/share/agentcore/
 	cp -R fixtures $(DESTDIR)$(PREFIX)/share/agentcore/
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
