@@ -2,6 +2,7 @@
 #include "policy/suggest.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -49,6 +50,16 @@ static size_t near_enough(size_t length)
 	return length < 4 ? 1 : smaller(length < 6 ? 2 : length / 3, 6);
 }
 
+/* A long common beginning makes up for a far end: no_new_privs, max_file_desc. */
+static bool same_beginning(const char *word, size_t length, const char *candidate)
+{
+	size_t common = 0;
+
+	while (word[common] && folded(word[common]) == folded(candidate[common]))
+		common++;
+	return common >= 6 && common * 4 >= length * 3;
+}
+
 struct suggestion suggest_for(const char *word)
 {
 	return (struct suggestion){.word = word, .distance = SIZE_MAX};
@@ -62,7 +73,8 @@ void suggest_offer(struct suggestion *suggestion, const char *candidate)
 		return;
 	size_t distance = edit_distance(suggestion->word, length, candidate, candidate_length);
 	/* A distance of the whole length would call any word of that length a neighbour. */
-	if (distance > near_enough(length) || distance >= length || distance >= suggestion->distance)
+	bool near = distance <= near_enough(length) && distance < length;
+	if ((!near && !same_beginning(suggestion->word, length, candidate)) || distance >= suggestion->distance)
 		return;
 	suggestion->best = candidate;
 	suggestion->distance = distance;

@@ -19,7 +19,8 @@ struct suggestion suggest_for(const char *word);
 /*
  * Offer one candidate (borrowed).  It becomes the best when it is nearer than the last best and
  * near enough: at most one edit (insert, remove, replace, swap neighbours) for every three letters,
- * and two for words of four or five.  Case does not count.  Words beyond 64 letters have no neighbours.
+ * and two for words of four or five; or three quarters of the word (six letters at least) begin both.
+ * Case does not count.  Words beyond 64 letters have no neighbours.
  */
 void suggest_offer(struct suggestion *suggestion, const char *candidate);
 
