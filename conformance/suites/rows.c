@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "suites/rows.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "harness/judges.h"
+#include "suites/outcomes.h"
+#include "suites/table.h"
+
+/* The oracle's name in a table, and what it takes for granted of the control. */
+static const struct judge_row {
+	const char *name;
+	judge_function *judge;
+	bool control_succeeds; /* number2 of judge_refused */
+} judge_rows[] = {
+	{"refused", judge_refused, false}, /* the control ends in another way */
+	{"denied", judge_refused, true}, /* the control succeeds */
+	{"absent", judge_absent, true}, /* the same, where the host has it */
+	{"hidden", judge_hidden, false}, /* reading yields nothing */
+	{"works", judge_works, false},
+	{"equals", judge_fact_equals, false},
+	{"one-of", judge_fact_one_of, false},
+	{"differs", judge_fact_differs_from_control, false},
+	{"at-most", judge_fact_at_most, false},
+	{"only", judge_fact_only, false}, /* a list of words, all of them known */
+	{"command", judge_command, false},
+};
+
+static const struct {
+	const char *name;
+	enum session_kind kind;
+} session_rows[] = {
+	{"full", SESSION_FULL},
+	{"user", SESSION_USER},
+	{"mac", SESSION_MAC_ALONE},
+	{"rlimits", SESSION_RLIMITS_ALONE},
+};
+
+static const struct {
+	const char *name;
+	enum need need;
+} need_rows[] = {
+	{"landlock", NEED_LANDLOCK}, {"shared-kernel", NEED_SHARED_KERNEL},
+	{"python3", NEED_PYTHON3},   {"node", NEED_NODE},
+	{"gcc", NEED_GCC},           {"git", NEED_GIT},
+};
+
+/* Is word one of the space-separated words of list? */
+static bool has_word(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+	for (const char *at = list; (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+			return true;
+	return false;
+}
+
+/* Copy text to out with every {name} replaced; false when it does not fit. */
+static bool fill_in(const char *text, const struct rows_word *words, char *out, size_t size)
+{
+	size_t used = 0;
+	while (*text && used + 1 < size) {
+		const struct rows_word *word = words;
+		size_t length = 0;
+		while (word && word->name) {
+			length = strlen(word->name);
+			if (text[0] == '{' && strncmp(text + 1, word->name, length) == 0 && text[length + 1] == '}')
+				break;
+			word++;
+		}
+		if (!word || !word->name) {
+			out[used++] = *text++;
+			continue;
+		}
+		used += (size_t)snprintf(out + used, size - used, "%s", word->value);
+		text += length + 2;
+	}
+	if (used >= size)
+		return false;
+	out[used] = '\0';
+	return *text == '\0';
+}
+
+void rows_describe(struct requirement *row, const struct rows_text *text)
+{
+	row->rationale = text->why;
+	row->remediation = text->fix;
+	row->tags = text->tags && *text->tags ? text->tags : NULL;
+}
+
+void rows_control(struct requirement *row, const char *control)
+{
+	if (!*control)
+		return;
+	row->control = row->session == SESSION_USER ? SESSION_BARE_USER : SESSION_BARE;
+	if (strcmp(control, "=") != 0)
+		(void)snprintf(row->control_probe, sizeof(row->control_probe), "%s", control);
+}
+
+void rows_path_id(const char *path, char *id, size_t size)
+{
+	size_t used = 0;
+	for (const char *at = path; *at && used + 1 < size; at++) {
+		if (isalnum((unsigned char)*at) || *at == '.' || *at == '_')
+			id[used++] = (char)tolower((unsigned char)*at);
+		else if (used > 0 && id[used - 1] != '-')
+			id[used++] = '-';
+	}
+	while (used > 0 && id[used - 1] == '-')
+		used--;
+	id[used] = '\0';
+	if (used == 0)
+		(void)snprintf(id, size, "root");
+}
+
+static unsigned needs_of(const char *names)
+{
+	unsigned needs = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(need_rows); i++)
+		if (has_word(names, need_rows[i].name))
+			needs |= (unsigned)need_rows[i].need;
+	return needs;
+}
+
+static const struct judge_row *judge_of(const char *name, bool *should)
+{
+	size_t length = strcspn(name, "?");
+	*should = name[length] == '?';
+	for (size_t i = 0; i < ARRAY_SIZE(judge_rows); i++)
+		if (strlen(judge_rows[i].name) == length && strncmp(name, judge_rows[i].name, length) == 0)
+			return &judge_rows[i];
+	return NULL;
+}
+
+static bool session_of(const char *name, enum session_kind *kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(session_rows); i++) {
+		if (strcmp(*name ? name : "full", session_rows[i].name) == 0) {
+			*kind = session_rows[i].kind;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int add(struct plan *plan, const char *area, const struct table *table, const struct table_line *line,
+	       const struct rows_word *words, struct error *err)
+{
+	char control[sizeof(((struct requirement *)NULL)->control_probe)];
+	bool should;
+	const struct judge_row *judge = judge_of(table_cell(table, line, "judge"), &should);
+	enum session_kind session;
+	if (!judge || !session_of(table_cell(table, line, "session"), &session))
+		return error_say(err, EINVAL, "%s:%zu: no such %s", table->path, line->number,
+				 judge ? "session" : "judge");
+
+	struct requirement *row = plan_add(plan, area, "%s", table_cell(table, line, "id"));
+	row->session = session;
+	row->level = should ? LEVEL_SHOULD : LEVEL_MUST;
+	row->needs = needs_of(table_cell(table, line, "needs"));
+	row->judge = judge->judge;
+	row->number2 = judge->control_succeeds;
+	row->fact = table_cell(table, line, "fact");
+	rows_describe(row, &(struct rows_text){table_cell(table, line, "why"), table_cell(table, line, "fix"),
+					       table_cell(table, line, "tags")});
+	if (!fill_in(table_cell(table, line, "probe"), words, row->probe, sizeof(row->probe)) ||
+	    !fill_in(table_cell(table, line, "control"), words, control, sizeof(control)) ||
+	    !fill_in(table_cell(table, line, "expected"), words, row->expected, sizeof(row->expected)))
+		return error_say(err, EINVAL, "%s:%zu: a cell is too long", table->path, line->number);
+	rows_control(row, control);
+	return 0;
+}
+
+int rows_add(struct plan *plan, const char *area, const char *fixtures_dir, const char *name,
+	     const struct rows_word *words, struct error *err)
+{
+	const struct table *table;
+	int r = table_get(&table, fixtures_dir, name, err);
+	for (size_t i = 0; r == 0 && i < table->line_count; i++) {
+		const char *profiles = table_cell(table, &table->lines[i], "profiles");
+		if (strcmp(profiles, "*") == 0 || has_word(profiles, profile_name(plan->policy->profile)))
+			r = add(plan, area, table, &table->lines[i], words, err);
+	}
+	return r;
+}

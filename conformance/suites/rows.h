@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requirements straight from a golden table.  Columns, by name:
+ *
+ *   id        after "AREA.PROFILE."
+ *   profiles  "minimal standard privileged", or "*"
+ *   needs     "landlock shared-kernel python3 node gcc git"; empty: none
+ *   judge     a name from rows.c; with a '?' behind it the row is a SHOULD
+ *   session   full (also when empty), user, mac, rlimits
+ *   probe     the request; {canary}, {nofile} and the like are filled in from the words given
+ *   control   empty: none; "=": the same request in the bare session; else the bare session's request
+ *   fact, expected, tags, why, fix
+ */
+#ifndef SUITES_ROWS_H
+#define SUITES_ROWS_H
+
+#include "harness/requirement.h"
+
+/* What {name} stands for in a table. */
+struct rows_word {
+	const char *name, *value;
+};
+
+/* Add the table's rows that are for this plan's profile.  words ends with a NULL name; NULL: none.  0 or a negative errno. */
+int rows_add(struct plan *plan, const char *area, const char *fixtures_dir, const char *table,
+	     const struct rows_word *words, struct error *err);
+
+/*
+ * A single row with the usual members.  control as in the table.  Text is borrowed: it must outlive the plan.
+ * Never NULL.
+ */
+struct rows_text {
+	const char *why, *fix, *tags;
+};
+void rows_describe(struct requirement *row, const struct rows_text *text);
+
+/* Set the control: none (""), the same request in the bare session ("="), or another one. */
+void rows_control(struct requirement *row, const char *control);
+
+/* A part of an id made of a path: "/proc/sys" is "proc-sys", "/" is "root". */
+void rows_path_id(const char *path, char *id, size_t size);
+
+#endif
