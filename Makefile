@@ -40,7 +40,7 @@ CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanit
 endif
 
 # --- Rooms: name, folder, and the rooms whose headers it may include -----------------------------
-ROOMS := base policy enforce audit oci recipe probes harness suites adapters report saboteurs conformance bench
+ROOMS := base policy enforce audit oci recipe probes harness suites adapters report saboteurs shim conformance bench
 
 DIR_base        := runtime/base
 DIR_policy      := runtime/policy
@@ -54,6 +54,7 @@ DIR_suites      := conformance/suites
 DIR_adapters    := conformance/adapters
 DIR_report      := conformance/report
 DIR_saboteurs   := conformance/saboteurs
+DIR_shim        := conformance/saboteurs/shim
 DIR_conformance := conformance
 DIR_bench       := bench
 
@@ -69,6 +70,7 @@ USES_suites      := base model harness suites
 USES_adapters    := base model harness adapters
 USES_report      := base model harness report
 USES_saboteurs   := base model harness report saboteurs
+USES_shim        := base saboteurs
 USES_conformance := base model harness report suites adapters saboteurs conformance
 USES_bench       := base bench
 # tests/ROOM/ may include what the room may, and the room itself.
@@ -121,7 +123,9 @@ AGENTCORE_OBJ   := $(foreach r,base policy enforce audit oci recipe,$(call obj,$
 CONFORMANCE_OBJ := $(foreach r,base policy harness suites adapters report saboteurs conformance,$(call obj,$(r)))
 PROBE_OBJ       := $(call obj,probes)
 
-PROGRAMS := $(B)/agentcore $(B)/agentcore-conformance $(B)/probe
+SHIM_OBJ        := $(foreach r,base shim,$(call obj,$(r))) $(foreach f,edit saboteur table,$(B)/obj/conformance/saboteurs/$(f).o)
+
+PROGRAMS := $(B)/agentcore $(B)/agentcore-conformance $(B)/probe $(B)/oci-saboteur
 
 all: $(PROGRAMS)
 
@@ -136,6 +140,11 @@ $(B)/agentcore-conformance: $(CONFORMANCE_OBJ)
 $(B)/probe: $(PROBE_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) -pthread $^ -o $@
+
+# An OCI runtime that breaks bundles, for `agentcore-conformance mutate`.
+$(B)/oci-saboteur: $(SHIM_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -ljansson -o $@
 
 $(B)/bench-floor: $(call obj,base) $(call obj,bench)
 	$(call say,LINK,$@)

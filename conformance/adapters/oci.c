@@ -44,6 +44,7 @@ static const struct dialect dialects[] = {
 
 /* A container that has been started and not finished. */
 struct container {
+	const struct adapter_launch *launch; /* by which finish finds it: the pid may be another's by then */
 	pid_t pid; /* of the runtime */
 	char id[CONTAINER_ID_SIZE];
 	char bundle[PATH_MAX];
@@ -57,12 +58,12 @@ struct oci {
 	struct container *containers;
 };
 
-static const struct dialect *dialect_of(const char *program)
+/* By what the program says of itself ("crun version 1.8.1"): its file may have any name. */
+static const struct dialect *dialect_of(const char *version)
 {
-	const char *slash = strrchr(program, '/');
-	const char *name = slash ? slash + 1 : program;
+	size_t length = strcspn(version, " ");
 	const struct dialect *row = dialects;
-	while (row->name && strcmp(row->name, name) != 0)
+	while (row->name && (strlen(row->name) != length || memcmp(row->name, version, length) != 0))
 		row++;
 	return row;
 }
@@ -75,7 +76,7 @@ static int oci_open(struct adapter *adapter, struct error *err)
 	struct oci *oci = calloc(1, sizeof(*oci));
 	if (!oci)
 		return error_set(err, ENOMEM, "oci adapter");
-	oci->dialect = dialect_of(adapter->program);
+	oci->dialect = dialect_of(adapter->version);
 	adapter->private_data = oci;
 	return 0;
 }
@@ -302,6 +303,7 @@ static int oci_start(struct adapter *adapter, const struct adapter_launch *launc
 		free(container);
 		return error_say(err, -r, "%s", local.text);
 	}
+	container->launch = launch;
 	container->next = oci->containers;
 	oci->containers = container;
 	*pid = container->pid;
@@ -327,10 +329,10 @@ static void remove_cgroups(const char *id)
 
 static void oci_finish(struct adapter *adapter, const struct adapter_launch *launch, pid_t pid)
 {
-	(void)launch;
+	(void)pid;
 	struct oci *oci = adapter->private_data;
 	struct container **link = &oci->containers;
-	while (*link && (*link)->pid != pid)
+	while (*link && (*link)->launch != launch)
 		link = &(*link)->next;
 	struct container *container = *link;
 	if (!container)

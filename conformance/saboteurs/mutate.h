@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommand that turns broken runtimes against the suite. */
+/* `agentcore-conformance mutate`: does the suite notice broken runtimes? */
 #ifndef SABOTEURS_MUTATE_H
 #define SABOTEURS_MUTATE_H
 
-/* agentcore-conformance mutate: the exit status, as enum conformance_exit in harness/run.h. */
+/*
+ * mutate [--runtime crun] [--saboteur NAME]... [--profile standard] [--shim PATH] [--list]
+ * Exit status: 0 every saboteur killed and nothing stray, 1 not so, 2 usage, 4 the harness failed.
+ */
 int command_mutate(int argc, char **argv);
 
 #endif
