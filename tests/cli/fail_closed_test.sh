@@ -13,7 +13,7 @@ chmod 777 "$marker"
 chmod 755 "$scratch"
 
 start() {
-	AGENTCORE_FAULT=$1 run "$faulty" run --network none --bind "$marker:/marker" -- /bin/sh -c 'echo ran >/marker/ran'
+	AGENTCORE_FAULT=$1 run "$faulty" run --network none --bind "$marker:/marker:rw" -- /bin/sh -c 'echo ran >/marker/ran'
 }
 
 mounts_before=$(cut -d' ' -f3- /proc/self/mountinfo | sort)
