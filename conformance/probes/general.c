@@ -2,6 +2,7 @@
 /* Probes of use to every suite: noop, and exec for running a command. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "probes/facts.h"
 #include "probes/probe.h"
+#include "probes/tools_dir.h"
 
 #define CAPTURE_MAX 200
 
@@ -57,11 +59,21 @@ static void drain(struct capture *capture)
 	capture->used += keep;
 }
 
+/* A word that cannot be expanded stays as it is, and the command fails on it. */
+static void expand_tools(char **argv)
+{
+	char word[PATH_MAX];
+	for (; *argv; argv++)
+		if (tools_dir_expand(*argv, word, sizeof(word)) == 0)
+			*argv = strdup(word);
+}
+
 static void run_command(char **argv, int out, int error, struct facts *facts)
 {
 	(void)setpgid(0, 0);
 	(void)dup2(out, STDOUT_FILENO);
 	(void)dup2(error, STDERR_FILENO);
+	expand_tools(argv);
 	execvp(argv[0], argv);
 	fact_number(facts, "exec_errno", errno);
 	_exit(127);
@@ -145,5 +157,6 @@ static int run_exec(int argc, char **argv, struct facts *facts)
 }
 
 static const struct probe exec_probe = {
-	"exec", "MS ARGV...", "runs a command with no input: exit or signal, the start of stdout and stderr", run_exec};
+	"exec", "MS ARGV...", "runs a command with no input ({tools} is expanded): exit or signal, stdout, stderr",
+	run_exec};
 PROBE(exec_probe);

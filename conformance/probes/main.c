@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "probes/serve.h"
+#include "probes/tools_dir.h"
 
 static int list(void)
 {
@@ -29,6 +30,7 @@ static int run_one(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	tools_dir_set_argv0(argv[0]);
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		return probe_serve();
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
