@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "recipe/commands.h"
+#include "recipe/layers.h"
+
+static const char help[] =
+	"Usage: agentcore layers [--policy FILE | --profile NAME] [--json]\n"
+	"\n"
+	"Show, layer by layer, what holds a sandbox of this policy on this kernel, and by what.\n"
+	"\n"
+	"  --policy FILE   policy document; - is standard input\n"
+	"  --profile NAME  minimal, standard (default) or privileged\n"
+	"  --json          one JSON object\n"
+	"\n"
+	"Exit status: 0 all that the policy asks for can be enforced here; 125 it cannot, and a\n"
+	"start would be refused.\n";
+
+static void print_text(const struct policy *policy, const struct error *refusal)
+{
+	for (size_t i = 0; i < LAYER_COUNT; i++) {
+		struct layer_state state;
+		layer_state((enum layer)i, policy, &state);
+		(void)printf("%-13s %-4s %s\n", layer_rows[i].name, state.in_force ? "on" : "off", state.detail);
+	}
+	if (refusal->code)
+		(void)printf("refused       %s\n              %s\n", refusal->text, refusal->hint);
+}
+
+static int print_json(const struct policy *policy, const struct error *refusal)
+{
+	json_t *layers = json_array();
+
+	for (size_t i = 0; i < LAYER_COUNT; i++) {
+		struct layer_state state;
+		layer_state((enum layer)i, policy, &state);
+		(void)json_array_append_new(layers, json_pack("{s:s, s:b, s:s}", "layer", layer_rows[i].name, "in_force",
+							      (int)state.in_force, "detail", state.detail));
+	}
+	json_t *all = json_pack("{s:s, s:s, s:o, s:b}", "agent_id", policy->agent_id, "profile",
+				profile_name(policy->profile), "layers", layers, "enforceable", !refusal->code);
+	if (refusal->code)
+		(void)json_object_set_new(all, "refusal", json_string(refusal->text));
+	int r = json_dumpf(all, stdout, JSON_INDENT(2));
+	(void)puts("");
+	json_decref(all);
+	return r;
+}
+
+static int load(const char *file, const char *name, struct policy *policy, struct error *err)
+{
+	enum profile profile = PROFILE_STANDARD;
+
+	if (file)
+		return policy_load(policy, file, err);
+	int r = name ? profile_from_name(&profile, name, err) : 0;
+	if (r == 0)
+		policy_defaults(policy, profile);
+	return r;
+}
+
+int command_layers(int argc, char **argv)
+{
+	static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
+						{"profile", required_argument, NULL, 'n'},
+						{"json", no_argument, NULL, 'j'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	const char *file = NULL, *name = NULL;
+	bool json = false;
+
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		switch (option) {
+		case 'p':
+			file = optarg;
+			break;
+		case 'n':
+			name = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			(void)fputs(help, stdout);
+			return 0;
+		default:
+			return EXIT_RUNTIME_FAILED;
+		}
+	}
+
+	struct policy policy = {0};
+	struct error err = {0}, refusal = {0};
+	if (optind < argc)
+		(void)error_say(&err, EINVAL, "unexpected argument %s", argv[optind]);
+	if (err.code || load(file, name, &policy, &err) < 0) {
+		error_print(&err, "agentcore", STDERR_FILENO);
+		return EXIT_RUNTIME_FAILED;
+	}
+	(void)layers_check(&policy, &refusal);
+	if (json)
+		(void)print_json(&policy, &refusal);
+	else
+		print_text(&policy, &refusal);
+	policy_clear(&policy);
+	return refusal.code ? EXIT_RUNTIME_FAILED : 0;
+}

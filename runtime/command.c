@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stages of CMD, up to its exec. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "enforce/landlock.h"
+#include "enforce/privileges.h"
+#include "enforce/rlimits.h"
+#include "enforce/seccomp_filter.h"
+#include "policy/mac.h"
+#include "recipe/stages.h"
+
+int stage_session(struct sandbox *sandbox, struct error *err)
+{
+	if (setsid() < 0)
+		return error_set(err, errno, "new session");
+	if (sandbox->slave < 0)
+		return 0;
+	if (ioctl(sandbox->slave, TIOCSCTTY, 0) < 0)
+		return error_set(err, errno, "controlling terminal");
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (dup2(sandbox->slave, fd) < 0)
+			return error_set(err, errno, "terminal as descriptor %d", fd);
+	if (fchown(sandbox->slave, sandbox->options->uid, (gid_t)-1) < 0)
+		return error_set(err, errno, "owner of the terminal");
+	return 0;
+}
+
+int stage_working_directory(struct sandbox *sandbox, struct error *err)
+{
+	const char *cwd = sandbox->options->cwd;
+	char real[4096];
+
+	if (!cwd)
+		return chdir("/workspace") == 0 || chdir("/") == 0 ? 0 : error_set(err, errno, "/");
+	if (chdir(cwd) < 0)
+		return error_set(err, errno, "--cwd %s", cwd);
+	/* A path such as /proc/self/fd/7 can lead to a directory that is not below the root. */
+	if (!getcwd(real, sizeof(real)) || real[0] != '/')
+		return error_say(err, EXDEV, "--cwd %s lies outside the root file system", cwd);
+	if (!strcmp(real, "/proc") || !strncmp(real, "/proc/", 6)) {
+		(void)error_say(err, EPERM, "--cwd %s lies in /proc", cwd);
+		return error_hint(err, "its links lead out of the sandbox: choose another");
+	}
+	return 0;
+}
+
+int stage_signals(struct sandbox *sandbox, struct error *err)
+{
+	sigset_t none;
+
+	(void)sandbox;
+	for (int number = 1; number < NSIG; number++) {
+		struct sigaction usual = {.sa_handler = SIG_DFL};
+		/* SIGKILL, SIGSTOP and libc's own two refuse, and are what they must be. */
+		if (sigaction(number, &usual, NULL) < 0 && errno != EINVAL)
+			return error_set(err, errno, "disposition of signal %d", number);
+	}
+	(void)sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? error_set(err, errno, "signal mask") : 0;
+}
+
+int stage_rlimits(struct sandbox *sandbox, struct error *err)
+{
+	return rlimits_apply(sandbox->policy, err);
+}
+
+int stage_no_new_privs(struct sandbox *sandbox, struct error *err)
+{
+	return sandbox->policy->no_new_privileges ? privileges_no_new(err) : 0;
+}
+
+int stage_mac(struct sandbox *sandbox, struct error *err)
+{
+	const struct run_options *options = sandbox->options;
+	struct landlock_grant grants[BINDS_MAX];
+	enum mac_template template_;
+	int r = mac_template_from_name(&template_, sandbox->policy->apparmor_profile, err);
+
+	if (r < 0 || template_ == MAC_UNCONFINED)
+		return r;
+	for (size_t i = 0; i < options->bind_count; i++)
+		grants[i] = (struct landlock_grant){options->binds[i].destination, options->binds[i].writable};
+	return landlock_confine(template_, !sandbox->policy->read_only_filesystem, grants, options->bind_count, err);
+}
+
+int stage_bounding_set(struct sandbox *sandbox, struct error *err)
+{
+	return privileges_bound(sandbox->policy->capabilities, err);
+}
+
+/* The filter binds from here on, also this process: it must allow what the next stages call. */
+int stage_filter_with_admin(struct sandbox *sandbox, struct error *err)
+{
+	return sandbox->policy->no_new_privileges ? 0 : seccomp_install(&sandbox->filter, err);
+}
+
+int stage_user(struct sandbox *sandbox, struct error *err)
+{
+	const struct run_options *options = sandbox->options;
+
+	return options->uid == 0 && options->gid == 0 ? 0 : privileges_become_user(options->uid, options->gid, err);
+}
+
+int stage_capabilities(struct sandbox *sandbox, struct error *err)
+{
+	/* The change of user has taken them all already, and capset cannot give any back. */
+	return privileges_set(sandbox->options->uid == 0 ? sandbox->policy->capabilities : 0, err);
+}
+
+int stage_await_lock(struct sandbox *sandbox, struct error *err)
+{
+	char nothing;
+	ssize_t n = io_read_all(sandbox->locked, &nothing, 1);
+
+	return n == 0 ? 0 : error_set(err, n < 0 ? (int)-n : EPROTO, "waiting for PID 1");
+}
+
+int stage_descriptors(struct sandbox *sandbox, struct error *err)
+{
+	(void)sandbox;
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return error_set(err, errno, "close-on-exec for all descriptors above 2");
+	return 0;
+}
+
+int stage_filter(struct sandbox *sandbox, struct error *err)
+{
+	/* Without no_new_privs it is in force since stage_filter_with_admin. */
+	return sandbox->policy->no_new_privileges ? seccomp_install(&sandbox->filter, err) : 0;
+}
+
+int stage_execute(struct sandbox *sandbox, struct error *err)
+{
+	char **command = sandbox->options->command;
+
+	/* execvp searches the PATH of its own environment. */
+	environ = sandbox->options->environment;
+	(void)execvp(command[0], command);
+	(void)error_set(err, errno, "%s", command[0]);
+	if (errno == ENOENT && !strchr(command[0], '/'))
+		return error_hint(err, "not found in PATH inside the sandbox");
+	return -err->code;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enforce/landlock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* Rights and scopes that are newer than the distribution's header; include/uapi/linux/landlock.h. */
+#define FS_REFER     (1ULL << 13) /* ABI 2 */
+#define FS_TRUNCATE  (1ULL << 14) /* ABI 3 */
+#define FS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
+#define SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0) /* ABI 6 */
+#define SCOPE_SIGNAL               (1ULL << 1) /* ABI 6 */
+
+#define FS_READ  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define FS_MAKE                                                                                                        \
+	(LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                \
+	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                   \
+	 LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK)
+#define FS_WRITE (LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | FS_REFER | FS_MAKE)
+/* What a rule on a single file may carry. */
+#define FS_ON_FILES                                                                                                    \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE |     \
+	 FS_IOCTL_DEV)
+
+struct ruleset_attributes {
+	uint64_t handled_access_fs;
+	uint64_t handled_access_net;
+	uint64_t scoped;
+};
+
+int landlock_abi(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	return abi > 0 ? (int)abi : 0;
+}
+
+/* All file rights that this ABI level knows: what is handled and not granted is refused. */
+static uint64_t handled_rights(int abi)
+{
+	uint64_t handled = LANDLOCK_ACCESS_FS_EXECUTE | FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_MAKE;
+
+	if (abi >= 2)
+		handled |= FS_REFER;
+	if (abi >= 3)
+		handled |= FS_TRUNCATE;
+	if (abi >= 5)
+		handled |= FS_IOCTL_DEV;
+	return handled;
+}
+
+static uint64_t rights_of(unsigned access)
+{
+	return (access & MAC_READ ? FS_READ : 0) | (access & MAC_WRITE ? FS_WRITE : 0) |
+	       (access & MAC_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0) | (access & MAC_DEVICE ? FS_IOCTL_DEV : 0);
+}
+
+static int grant(int ruleset, const char *path, uint64_t rights, uint64_t handled, struct error *err)
+{
+	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0)
+		return error_set(err, errno, "Landlock rule for %s", path);
+
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return error_set(err, errno, "Landlock rule for %s", path);
+	if (!S_ISDIR(st.st_mode))
+		rights &= FS_ON_FILES;
+
+	struct landlock_path_beneath_attr beneath = {.allowed_access = rights & handled, .parent_fd = fd};
+	if (!beneath.allowed_access)
+		return 0;
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
+		return error_set(err, errno, "Landlock rule for %s", path);
+	return 0;
+}
+
+static int create_ruleset(int abi, uint64_t handled)
+{
+	struct ruleset_attributes attributes = {.handled_access_fs = handled};
+	size_t size = sizeof(attributes.handled_access_fs);
+
+	if (abi >= 6) {
+		attributes.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
+		size = sizeof(attributes);
+	}
+	return (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
+}
+
+int landlock_confine(enum mac_template template_, bool writable_root, const struct landlock_grant *grants,
+		     size_t grant_count, struct error *err)
+{
+	int abi = landlock_abi();
+	if (abi == 0)
+		return error_say(err, EOPNOTSUPP, "Landlock: not in this kernel, or not among its active security modules");
+
+	uint64_t handled = handled_rights(abi);
+	_cleanup_fd_ int ruleset = create_ruleset(abi, handled);
+	if (ruleset < 0)
+		return error_set(err, errno, "Landlock ruleset");
+
+	for (size_t i = 0; i < mac_row_count; i++) {
+		const struct mac_row *row = &mac_rows[i];
+		if (!(row->templates >> template_ & 1) || (row->writable_root && !writable_root))
+			continue;
+		int r = grant(ruleset, row->path, rights_of(row->access), handled, err);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < grant_count; i++) {
+		unsigned access = MAC_READ | MAC_EXECUTE | (grants[i].writable ? MAC_WRITE : 0u);
+		int r = grant(ruleset, grants[i].path, rights_of(access), handled, err);
+		if (r < 0)
+			return r;
+	}
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		return error_set(err, errno, "Landlock restriction");
+	return 0;
+}

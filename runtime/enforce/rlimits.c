@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enforce/rlimits.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "base/array.h"
+
+#define NOT_A_POLICY_LIMIT LIMIT_COUNT
+
+struct rlimit_row {
+	const char *name;
+	int resource;
+	enum limit limit; /* the policy's quantity, or NOT_A_POLICY_LIMIT */
+	rlim_t value;     /* where the policy does not say */
+};
+
+static const struct rlimit_row rows[] = {
+	{"RLIMIT_NOFILE", RLIMIT_NOFILE, LIMIT_FILE_DESCRIPTORS, 1024},
+	/* 1, not 0: a piped core_pattern ignores 0, but takes 1 for a crash of the core handler itself
+	   and gives up (kernel/fs/coredump.c); and no dump to a file fits into one byte. */
+	{"RLIMIT_CORE", RLIMIT_CORE, NOT_A_POLICY_LIMIT, 1},
+	/* Locked memory cannot be reclaimed: the kernel's old default is enough for key material. */
+	{"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK, NOT_A_POLICY_LIMIT, 64 * 1024},
+	/* POSIX message queues are charged to the user, outside any memory limit. */
+	{"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE, NOT_A_POLICY_LIMIT, 819200},
+};
+
+int rlimits_apply(const struct policy *policy, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct rlimit_row *row = &rows[i];
+		double wanted = (double)row->value;
+		if (row->limit != NOT_A_POLICY_LIMIT)
+			(void)policy_limit(policy, row->limit, &wanted);
+		struct rlimit both = {.rlim_cur = (rlim_t)wanted, .rlim_max = (rlim_t)wanted};
+		if (setrlimit(row->resource, &both) < 0)
+			return error_set(err, errno, "%s to %llu", row->name, (unsigned long long)both.rlim_max);
+	}
+	return 0;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipe/layers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "enforce/landlock.h"
+#include "policy/capabilities.h"
+#include "policy/limits.h"
+#include "policy/mac.h"
+
+const struct layer_row layer_rows[LAYER_COUNT] = {
+	[LAYER_ALWAYS] = {LAYER_ALWAYS, "always", "mount, pid, network, ipc, uts and cgroup namespaces, PID 1 of our own"},
+	[LAYER_NAMESPACES] = {LAYER_NAMESPACES, "namespaces", "user namespace with a range of ids of its own; no further "
+							     "namespaces"},
+	[LAYER_FILESYSTEM] = {LAYER_FILESYSTEM, "filesystem", "root file system, /dev, masked and read-only paths"},
+	[LAYER_CAPABILITIES] = {LAYER_CAPABILITIES, "capabilities", "capability sets and locked secure bits"},
+	[LAYER_NO_NEW_PRIVS] = {LAYER_NO_NEW_PRIVS, "no_new_privs", "exec gains no privilege"},
+	[LAYER_MAC] = {LAYER_MAC, "mac", "mandatory access control: AppArmor, or Landlock"},
+	[LAYER_SECCOMP] = {LAYER_SECCOMP, "seccomp", "system call filter"},
+	[LAYER_RLIMITS] = {LAYER_RLIMITS, "rlimits", "descriptors, core dumps, locked memory"},
+};
+
+int layer_from_name(enum layer *layer, const char *name, struct error *err)
+{
+	for (size_t i = LAYER_ALWAYS + 1; i < ARRAY_SIZE(layer_rows); i++) {
+		if (!strcmp(layer_rows[i].name, name)) {
+			*layer = layer_rows[i].layer;
+			return 0;
+		}
+	}
+	(void)error_say(err, EINVAL, "no layer \"%s\"", name);
+	return error_hint(err, "known: namespaces filesystem capabilities no_new_privs mac seccomp rlimits");
+}
+
+static void say_capabilities(const struct policy *policy, struct layer_state *state)
+{
+	size_t used = (size_t)snprintf(state->detail, sizeof(state->detail), "%s",
+				       policy->capabilities ? "bounding, permitted, effective:" : "none");
+	for (size_t i = 0; i < CAPABILITY_COUNT && used < sizeof(state->detail); i++)
+		if (policy->capabilities >> i & 1)
+			used += (size_t)snprintf(state->detail + used, sizeof(state->detail) - used, " %s",
+						 capability_rows[i].name + strlen("CAP_"));
+}
+
+static void say_mac(const struct policy *policy, struct layer_state *state)
+{
+	enum mac_template template_ = MAC_UNCONFINED;
+
+	if (mac_template_from_name(&template_, policy->apparmor_profile, NULL) < 0 || template_ == MAC_UNCONFINED) {
+		state->in_force = false;
+		(void)snprintf(state->detail, sizeof(state->detail), "the policy asks for \"unconfined\"");
+		return;
+	}
+	state->in_force = landlock_abi() > 0;
+	if (state->in_force)
+		(void)snprintf(state->detail, sizeof(state->detail),
+			       "Landlock ABI %d with the rules of %s, in place of AppArmor (not chmod, chown, utimes, setxattr)",
+			       landlock_abi(), mac_template_name(template_));
+	else
+		(void)snprintf(state->detail, sizeof(state->detail), "neither AppArmor nor Landlock: the start is refused");
+}
+
+void layer_state(enum layer layer, const struct policy *policy, struct layer_state *state)
+{
+	double descriptors = 0;
+
+	*state = (struct layer_state){.in_force = true};
+	switch (layer) {
+	case LAYER_NAMESPACES:
+		state->in_force = policy->user_namespace;
+		(void)snprintf(state->detail, sizeof(state->detail), "%s",
+			       policy->user_namespace ? "65536 ids of its own; user.max_*_namespaces are 0 inside"
+						      : "the policy asks for none; clone3 is ENOSYS");
+		break;
+	case LAYER_FILESYSTEM:
+		(void)snprintf(state->detail, sizeof(state->detail), "root %s, private /tmp and /workspace",
+			       policy->read_only_filesystem ? "read-only" : "writable in a private overlay");
+		break;
+	case LAYER_CAPABILITIES:
+		say_capabilities(policy, state);
+		break;
+	case LAYER_NO_NEW_PRIVS:
+		state->in_force = policy->no_new_privileges;
+		(void)snprintf(state->detail, sizeof(state->detail), "%s",
+			       policy->no_new_privileges ? "set before exec" : "the policy asks for none");
+		break;
+	case LAYER_MAC:
+		say_mac(policy, state);
+		break;
+	case LAYER_SECCOMP:
+		(void)snprintf(state->detail, sizeof(state->detail), "allowlist %s; other ABIs kill", policy->seccomp_profile);
+		break;
+	case LAYER_RLIMITS:
+		(void)policy_limit(policy, LIMIT_FILE_DESCRIPTORS, &descriptors);
+		(void)snprintf(state->detail, sizeof(state->detail), "%.0f descriptors, no core dumps, 64 KiB locked", descriptors);
+		break;
+	default:
+		(void)snprintf(state->detail, sizeof(state->detail), "%s", layer_rows[layer].summary);
+	}
+}
+
+static int check_mac(const struct policy *policy, struct error *err)
+{
+	enum mac_template template_;
+	int r = mac_template_from_name(&template_, policy->apparmor_profile, err);
+
+	if (r < 0 || template_ == MAC_UNCONFINED)
+		return r;
+	if (policy->apparmor_fallback == APPARMOR_FALLBACK_REFUSE) {
+		(void)error_say(err, EOPNOTSUPP, "apparmor_profile %s: AppArmor is not available, and apparmor_fallback is "
+						 "\"refuse\"", policy->apparmor_profile);
+		return error_hint(err, "start on a kernel with AppArmor, or set apparmor_fallback to \"landlock\"");
+	}
+	if (landlock_abi() > 0)
+		return 0;
+	(void)error_say(err, EOPNOTSUPP, "apparmor_profile %s: this kernel has neither AppArmor nor Landlock",
+			policy->apparmor_profile);
+	return error_hint(err, "boot with landlock among the security modules (lsm=landlock,...)");
+}
+
+static int check_network(const struct policy *policy, struct error *err)
+{
+	bool loopback_only = policy->network == NETWORK_NONE ||
+			     (policy->network == NETWORK_RESTRICTED && policy->allowed_hosts.count == 0);
+
+	if (loopback_only)
+		return 0;
+	(void)error_say(err, EOPNOTSUPP, "network_access %s: this version enforces loopback only",
+			network_mode_name(policy->network));
+	return error_hint(err, "use --network none");
+}
+
+/* A limit that someone wrote down and that nothing here enforces must not pass in silence. */
+static int check_limits(const struct policy *policy, struct error *err)
+{
+	static const enum limit without_cgroups[] = {LIMIT_MEMORY_MB, LIMIT_CPU_CORES, LIMIT_PROCESSES};
+
+	for (size_t i = 0; i < ARRAY_SIZE(without_cgroups); i++) {
+		enum limit limit = without_cgroups[i];
+		const struct limit_row *row = &limit_rows[limit];
+		bool execution = policy->execution.explicit_[limit];
+		if (!execution && !policy->container.explicit_[limit])
+			continue;
+		(void)error_say(err, EOPNOTSUPP, "%s: this version has no cgroup layer and cannot enforce it",
+				execution || !row->container_key ? row->execution_key : row->container_key);
+		return error_hint(err, "leave it out of the policy, or enforce it around agentcore");
+	}
+	return 0;
+}
+
+int layers_check(const struct policy *policy, struct error *err)
+{
+	int r = check_mac(policy, err);
+
+	if (r == 0)
+		r = check_network(policy, err);
+	if (r == 0)
+		r = check_limits(policy, err);
+	return r;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipe/run_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+
+#define ENVIRONMENT_MAX 256
+#define ID_MAX          65535
+
+const char run_help[] =
+	"Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
+	"\n"
+	"Run CMD in a sandbox and end with its exit status.\n"
+	"\n"
+	"  --policy FILE        policy document (agentcore-policy(5)); - is standard input\n"
+	"  --profile NAME       minimal, standard (default) or privileged, without a document\n"
+	"  --limit KEY=VALUE    set one limit, for example max_file_descriptors=64\n"
+	"  --network MODE       none, restricted or full\n"
+	"  --rootfs DIR[:root-owned]\n"
+	"                       root file system; default: the host's programs, read-only\n"
+	"  --bind SRC:DST[:OPTION,...]\n"
+	"                       show SRC of the host at DST; OPTION: ro (default), rw, root-owned\n"
+	"  --env NAME=VALUE     add to the environment, which holds only PATH HOME LANG TERM\n"
+	"  --user UID[:GID]     run CMD as this id of the sandbox (default 0)\n"
+	"  --cwd DIR            working directory inside (default /workspace)\n"
+	"  -t, --tty            give CMD a terminal\n"
+	"  --only-layer LAYER   for tests: turn every other layer off (agentcore layers lists them)\n"
+	"  --trace              print each stage of the start and its duration\n"
+	"  --root STATEDIR      state directory (default /run/agentcore)\n"
+	"  --help               this text\n"
+	"\n"
+	"Exit status: CMD's own; 124 wall time over; 125 agentcore failed and CMD did not run;\n"
+	"126 CMD cannot be executed; 127 CMD not found; 128+N CMD ended by signal N.\n"
+	"\n"
+	"Examples:\n"
+	"  agentcore run -- python3 -c 'print(6 * 7)'\n"
+	"  agentcore run --profile minimal --bind ./data:/data -- sh -c 'wc -l /data/*'\n"
+	"  agentcore run --policy policy.json --limit max_execution_time_seconds=10 -- ./job\n";
+
+enum { OPTION_POLICY = 256, OPTION_PROFILE, OPTION_LIMIT, OPTION_NETWORK, OPTION_ROOTFS, OPTION_BIND, OPTION_ENV,
+       OPTION_USER, OPTION_CWD, OPTION_ONLY_LAYER, OPTION_TRACE, OPTION_ROOT, OPTION_HELP };
+
+static const struct option long_options[] = {
+	{"policy", required_argument, NULL, OPTION_POLICY},
+	{"profile", required_argument, NULL, OPTION_PROFILE},
+	{"limit", required_argument, NULL, OPTION_LIMIT},
+	{"network", required_argument, NULL, OPTION_NETWORK},
+	{"rootfs", required_argument, NULL, OPTION_ROOTFS},
+	{"bind", required_argument, NULL, OPTION_BIND},
+	{"env", required_argument, NULL, OPTION_ENV},
+	{"user", required_argument, NULL, OPTION_USER},
+	{"cwd", required_argument, NULL, OPTION_CWD},
+	{"tty", no_argument, NULL, 't'},
+	{"only-layer", required_argument, NULL, OPTION_ONLY_LAYER},
+	{"trace", no_argument, NULL, OPTION_TRACE},
+	{"root", required_argument, NULL, OPTION_ROOT},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+/* What can only be applied when the policy is complete, in the order given. */
+struct pending {
+	const char *policy, *profile, *network;
+	char *limits[64];
+	size_t limit_count;
+	char *environment[ENVIRONMENT_MAX];
+	size_t environment_count;
+};
+
+static int usage(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int usage(struct error *err, const char *fmt, ...)
+{
+	char what[256];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	(void)error_say(err, EINVAL, "%s", what);
+	return error_hint(err, "see agentcore run --help");
+}
+
+static int parse_id(const char *text, char **end, unsigned *id)
+{
+	errno = 0;
+	unsigned long value = strtoul(text, end, 10);
+	if (*end == text || *text == '-' || *text == '+' || errno || value > ID_MAX)
+		return -EINVAL;
+	*id = (unsigned)value;
+	return 0;
+}
+
+static int parse_user(const char *text, struct run_options *options, struct error *err)
+{
+	char *end;
+	unsigned uid, gid;
+
+	if (parse_id(text, &end, &uid) < 0)
+		return usage(err, "--user %s: not UID or UID:GID with numbers up to 65535", text);
+	gid = uid;
+	if (*end == ':' && parse_id(end + 1, &end, &gid) < 0)
+		return usage(err, "--user %s: not UID or UID:GID with numbers up to 65535", text);
+	if (*end)
+		return usage(err, "--user %s: not UID or UID:GID with numbers up to 65535", text);
+	options->uid = uid;
+	options->gid = gid;
+	return 0;
+}
+
+static int check_destination(const char *path, struct error *err)
+{
+	static const char *const ours[] = {"/proc", "/sys", "/dev"};
+
+	if (path[0] != '/' || !path[1])
+		return usage(err, "--bind destination \"%s\": not an absolute path below /", path);
+	if (strlen(path) >= sizeof(((struct rootfs_tree *)0)->path))
+		return usage(err, "--bind destination \"%s\": too long", path);
+	for (const char *at = path; (at = strstr(at, "/..")); at += 3)
+		if (at[3] == '/' || !at[3])
+			return usage(err, "--bind destination \"%s\": holds \"..\"", path);
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		size_t length = strlen(ours[i]);
+		if (!strncmp(path, ours[i], length) && (path[length] == '/' || !path[length]))
+			return usage(err, "--bind destination \"%s\": /proc, /sys and /dev are the runtime's", path);
+	}
+	return 0;
+}
+
+static int parse_bind_options(char *words, struct bind *bind, struct error *err)
+{
+	char *state;
+
+	for (const char *word = strtok_r(words, ",", &state); word; word = strtok_r(NULL, ",", &state)) {
+		if (!strcmp(word, "rw"))
+			bind->writable = true;
+		else if (!strcmp(word, "root-owned"))
+			bind->root_owned = true;
+		else if (strcmp(word, "ro") != 0)
+			return usage(err, "--bind option \"%s\": known are ro, rw, root-owned", word);
+	}
+	return 0;
+}
+
+/* argument is argv's own memory, which lives as long as the options; it is cut at the colons. */
+static int parse_bind(char *argument, struct run_options *options, struct error *err)
+{
+	if (options->bind_count == BINDS_MAX)
+		return usage(err, "--bind %s: too many binds", argument);
+	char *destination = strchr(argument, ':');
+	if (!destination || destination == argument)
+		return usage(err, "--bind %s: not SRC:DST", argument);
+	*destination++ = '\0';
+	char *words = strchr(destination, ':');
+	if (words)
+		*words++ = '\0';
+
+	struct bind *bind = &options->binds[options->bind_count];
+	*bind = (struct bind){.source = argument, .destination = destination};
+	int r = check_destination(destination, err);
+	if (r == 0 && words)
+		r = parse_bind_options(words, bind, err);
+	if (r == 0)
+		options->bind_count++;
+	return r;
+}
+
+static int parse_rootfs(char *argument, struct run_options *options, struct error *err)
+{
+	char *colon = strrchr(argument, ':');
+
+	if (colon && !strcmp(colon, ":root-owned")) {
+		*colon = '\0';
+		options->rootfs_root_owned = true;
+	}
+	options->rootfs = argument;
+	return *argument ? 0 : usage(err, "--rootfs: empty path");
+}
+
+static int parse_env(char *argument, struct pending *pending, struct error *err)
+{
+	const char *equals = strchr(argument, '=');
+
+	if (!equals || equals == argument)
+		return usage(err, "--env %s: not NAME=VALUE", argument);
+	if (pending->environment_count == ENVIRONMENT_MAX)
+		return usage(err, "--env %s: too many variables", argument);
+	pending->environment[pending->environment_count++] = argument;
+	return 0;
+}
+
+static int take(int option, char *argument, struct run_options *options, struct pending *pending, struct error *err)
+{
+	switch (option) {
+	case OPTION_POLICY:
+		pending->policy = argument;
+		return 0;
+	case OPTION_PROFILE:
+		pending->profile = argument;
+		return 0;
+	case OPTION_LIMIT:
+		if (pending->limit_count == ARRAY_SIZE(pending->limits))
+			return usage(err, "--limit %s: too many limits", argument);
+		pending->limits[pending->limit_count++] = argument;
+		return 0;
+	case OPTION_NETWORK:
+		pending->network = argument;
+		return 0;
+	case OPTION_ROOTFS:
+		return parse_rootfs(argument, options, err);
+	case OPTION_BIND:
+		return parse_bind(argument, options, err);
+	case OPTION_ENV:
+		return parse_env(argument, pending, err);
+	case OPTION_USER:
+		return parse_user(argument, options, err);
+	case OPTION_CWD:
+		options->cwd = argument;
+		return *argument == '/' ? 0 : usage(err, "--cwd %s: not an absolute path", argument);
+	case 't':
+		options->terminal = true;
+		return 0;
+	case OPTION_ONLY_LAYER:
+		return layer_from_name(&options->only_layer, argument, err);
+	case OPTION_TRACE:
+		options->trace = true;
+		return 0;
+	case OPTION_ROOT:
+		options->state_dir = argument;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int complete_policy(const struct pending *pending, struct run_options *options, struct error *err)
+{
+	enum profile profile = PROFILE_STANDARD;
+	int r = 0;
+
+	if (pending->policy && pending->profile)
+		return usage(err, "--policy and --profile: the document names its profile itself");
+	if (pending->policy)
+		r = policy_load(&options->policy, pending->policy, err);
+	else if (pending->profile)
+		r = profile_from_name(&profile, pending->profile, err);
+	if (r == 0 && !pending->policy)
+		policy_defaults(&options->policy, profile);
+	if (r == 0 && pending->network)
+		r = network_mode_from_name(&options->policy.network, pending->network, err);
+	for (size_t i = 0; r == 0 && i < pending->limit_count; i++)
+		r = policy_set_limit(&options->policy, pending->limits[i], err);
+	if (r == 0 && options->uid != 0 && options->policy.capabilities && options->only_layer == LAYER_ALWAYS) {
+		(void)error_say(err, EINVAL, "--user %u with capabilities: only uid 0 of the sandbox can hold them",
+				(unsigned)options->uid);
+		return error_hint(err, "use the minimal profile, or leave --user out");
+	}
+	return r;
+}
+
+static bool names_variable(const char *assignment, const char *name)
+{
+	size_t length = strcspn(name, "=");
+
+	return !strncmp(assignment, name, length) && assignment[length] == '=';
+}
+
+/* Fixed variables first; --env replaces one of the same name, the last one wins. */
+static int complete_environment(const struct pending *pending, struct run_options *options, struct error *err)
+{
+	const char *term = options->terminal && getenv("TERM") ? getenv("TERM") : "dumb";
+	char term_variable[128];
+	(void)snprintf(term_variable, sizeof(term_variable), "TERM=%s", term);
+	const char *const fixed[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+				     "HOME=/workspace", "LANG=C.UTF-8", term_variable};
+	const char *all[ARRAY_SIZE(fixed) + ENVIRONMENT_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		all[count++] = fixed[i];
+	for (size_t i = 0; i < pending->environment_count; i++) {
+		size_t at = 0;
+		while (at < count && !names_variable(all[at], pending->environment[i]))
+			at++;
+		all[at] = pending->environment[i];
+		if (at == count)
+			count++;
+	}
+	options->environment = calloc(count + 1, sizeof(char *));
+	for (size_t i = 0; options->environment && i < count; i++)
+		if (!(options->environment[i] = strdup(all[i])))
+			return error_set(err, ENOMEM, "environment");
+	return options->environment ? 0 : error_set(err, ENOMEM, "environment");
+}
+
+/* Copies: PID 1 wipes the memory of argv. */
+static int copy_command(char **words, struct run_options *options, struct error *err)
+{
+	size_t count = 0;
+
+	while (words[count])
+		count++;
+	options->command = calloc(count + 1, sizeof(char *));
+	for (size_t i = 0; options->command && i < count; i++)
+		if (!(options->command[i] = strdup(words[i])))
+			return error_set(err, ENOMEM, "command");
+	return options->command ? 0 : error_set(err, ENOMEM, "command");
+}
+
+int run_options_parse(int argc, char **argv, struct run_options *options, enum run_request *request, struct error *err)
+{
+	struct pending pending = {0};
+
+	options->state_dir = "/run/agentcore";
+	/* The program's own name is the first of the adjoining strings. */
+	options->arguments = program_invocation_name;
+	options->arguments_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - options->arguments);
+	*request = RUN_START;
+	opterr = 0;
+	optind = 1;
+	for (int option; (option = getopt_long(argc, argv, "+:t", long_options, NULL)) != -1;) {
+		if (option == OPTION_HELP) {
+			*request = RUN_HELP;
+			return 0;
+		}
+		if (option == '?')
+			return usage(err, "unknown option %s", argv[optind - 1]);
+		if (option == ':')
+			return usage(err, "option %s needs a value", argv[optind - 1]);
+		int r = take(option, optarg, options, &pending, err);
+		if (r < 0)
+			return r;
+	}
+	if (!argv[optind])
+		return usage(err, "no command");
+	int r = complete_policy(&pending, options, err);
+	if (r == 0)
+		r = complete_environment(&pending, options, err);
+	return r < 0 ? r : copy_command(argv + optind, options, err);
+}
+
+static void free_words(char **words)
+{
+	for (size_t i = 0; words && words[i]; i++)
+		free(words[i]);
+	free(words);
+}
+
+void run_options_clear(struct run_options *options)
+{
+	policy_clear(&options->policy);
+	free_words(options->environment);
+	free_words(options->command);
+	options->environment = NULL;
+	options->command = NULL;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipe/sandbox.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "enforce/namespaces.h"
+#include "recipe/commands.h"
+#include "recipe/stages.h"
+
+#define MIB (1024.0 * 1024.0)
+
+static bool layer_on(const struct run_options *options, enum layer layer)
+{
+	return options->only_layer == LAYER_ALWAYS || options->only_layer == layer;
+}
+
+static enum rootfs_kind root_kind(const struct run_options *options)
+{
+	if (!layer_on(options, LAYER_FILESYSTEM))
+		return ROOTFS_BARE;
+	return options->rootfs ? ROOTFS_DIRECTORY : ROOTFS_DEFAULT;
+}
+
+void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
+{
+	double storage_mb = 1024;
+
+	(void)policy_limit(&options->policy, LIMIT_STORAGE_MB, &storage_mb);
+	*sandbox = (struct sandbox){
+		.options = options,
+		.policy = &options->policy,
+		.state_dir = -1,
+		.ids = {.lock_fd = -1},
+		.rootfs = {.dev = -1},
+		.init_fd = -1,
+		.control = -1,
+		.report = -1,
+		.control_inside = -1,
+		.report_inside = -1,
+		.terminal = -1,
+		.proc = -1,
+		.sys = -1,
+		.root = -1,
+		.sysctls = -1,
+		.slave = -1,
+		.child_signals = -1,
+		.locked = -1,
+		.locked_inside = -1,
+	};
+	sandbox->spec = (struct rootfs_spec){
+		.kind = root_kind(options),
+		.directory = options->rootfs,
+		.read_only = options->policy.read_only_filesystem,
+		.root_owned = options->rootfs_root_owned,
+		.shift_owners = sandbox_has_user_namespace(sandbox),
+		.binds = options->binds,
+		.bind_count = options->bind_count,
+		.storage_bytes = (uint64_t)(storage_mb * MIB),
+		.uid = options->uid,
+		.gid = options->gid,
+	};
+}
+
+bool sandbox_has_user_namespace(const struct sandbox *sandbox)
+{
+	return sandbox->policy->user_namespace && layer_on(sandbox->options, LAYER_NAMESPACES);
+}
+
+static void close_fd(int *fd)
+{
+	cleanup_fd(fd);
+	*fd = -1;
+}
+
+void sandbox_clear(struct sandbox *sandbox)
+{
+	int *fds[] = {&sandbox->state_dir, &sandbox->ids.lock_fd,   &sandbox->init_fd,	     &sandbox->control,
+		      &sandbox->report,	   &sandbox->control_inside, &sandbox->report_inside, &sandbox->terminal,
+		      &sandbox->proc,	   &sandbox->sys,	    &sandbox->root,	     &sandbox->slave,
+		      &sandbox->child_signals, &sandbox->locked, &sandbox->locked_inside, &sandbox->sysctls};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close_fd(fds[i]);
+	rootfs_close(&sandbox->rootfs);
+	bpf_code_clear(&sandbox->filter);
+	bpf_code_clear(&sandbox->init_filter);
+}
+
+/* The way out of every process inside that cannot go on: tell the monitor, and end. */
+static _Noreturn void give_up(struct sandbox *sandbox, const struct error *err)
+{
+	(void)io_write_all(sandbox->report, err, sizeof(*err));
+	_exit(EXIT_RUNTIME_FAILED);
+}
+
+static _Noreturn void life_of_command(struct sandbox *sandbox)
+{
+	struct error err = {0};
+
+	close_fd(&sandbox->locked_inside);
+	(void)stages_run(SIDE_COMMAND, sandbox, &err);
+	/* Only a failure comes back: the last stage is exec. */
+	if (!err.code)
+		(void)error_say(&err, EINVAL, "nothing was executed");
+	give_up(sandbox, &err);
+}
+
+static _Noreturn void life_of_init(struct sandbox *sandbox)
+{
+	struct error err = {0};
+
+	if (stages_run(SIDE_INIT, sandbox, &err) < 0)
+		give_up(sandbox, &err);
+
+	sandbox->command = fork();
+	if (sandbox->command == 0)
+		life_of_command(sandbox);
+	if (sandbox->command < 0) {
+		(void)error_set(&err, errno, "fork of the command");
+		give_up(sandbox, &err);
+	}
+	if (stages_run(SIDE_LOCK, sandbox, &err) < 0)
+		give_up(sandbox, &err);
+	init_serve(sandbox);
+}
+
+/* What is the other side's is closed on this one: an end that both hold never reads end of file. */
+static void keep_inside(struct sandbox *sandbox)
+{
+	close_fd(&sandbox->control);
+	close_fd(&sandbox->report);
+	sandbox->control = TAKE_FD(sandbox->control_inside);
+	sandbox->report = TAKE_FD(sandbox->report_inside);
+	close_fd(&sandbox->state_dir);
+	close_fd(&sandbox->ids.lock_fd);
+}
+
+static void keep_outside(struct sandbox *sandbox)
+{
+	close_fd(&sandbox->control_inside);
+	close_fd(&sandbox->report_inside);
+}
+
+static void end_init(struct sandbox *sandbox)
+{
+	(void)kill(sandbox->init, SIGKILL);
+	(void)waitpid(sandbox->init, NULL, 0);
+	sandbox->init = 0;
+}
+
+int sandbox_start(struct sandbox *sandbox, struct error *err)
+{
+	int r = stages_run(SIDE_PREPARE, sandbox, err);
+	if (r < 0)
+		return r;
+
+	pid_t pid = namespaces_clone(sandbox_has_user_namespace(sandbox), &sandbox->init_fd, err);
+	if (pid < 0) {
+		error_stage(err, "clone");
+		return (int)pid;
+	}
+	if (pid == 0) {
+		keep_inside(sandbox);
+		life_of_init(sandbox);
+	}
+	sandbox->init = pid;
+	keep_outside(sandbox);
+	r = stages_run(SIDE_RELEASE, sandbox, err);
+	if (r < 0)
+		end_init(sandbox);
+	else
+		rootfs_close(&sandbox->rootfs);
+	return r;
+}

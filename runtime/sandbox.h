@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One sandbox, from its options to its exit status.
+ *
+ * Three processes: the monitor (this program, on the host), PID 1 inside (ours too: it reaps, forwards
+ * signals and ends), and CMD, its child.  recipe.c holds the ordered table of what each of them does.
+ */
+#ifndef RECIPE_SANDBOX_H
+#define RECIPE_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "enforce/bpf_code.h"
+#include "enforce/id_range.h"
+#include "enforce/rootfs.h"
+#include "policy/policy.h"
+#include "recipe/layers.h"
+
+#define BINDS_MAX 32
+
+/* What `agentcore run` was asked for. */
+struct run_options {
+	struct policy policy;
+	const char *rootfs; /* NULL: the default root */
+	bool rootfs_root_owned;
+	struct bind binds[BINDS_MAX];
+	size_t bind_count;
+	char **environment; /* NULL-terminated, complete; the strings are its own copies */
+	uid_t uid;          /* inside */
+	gid_t gid;
+	const char *cwd;    /* NULL: /workspace, or / where the root has none */
+	bool terminal;
+	bool trace;         /* print each stage and its duration */
+	enum layer only_layer; /* LAYER_ALWAYS: all layers */
+	const char *state_dir;
+	char **command;     /* NULL-terminated copies */
+	char *arguments;    /* our own argv in memory, which PID 1 wipes: it holds paths of the host */
+	size_t arguments_size;
+};
+
+struct sandbox {
+	const struct run_options *options;
+	const struct policy *policy;
+	struct rootfs_spec spec;
+
+	/* The monitor's. */
+	int state_dir;
+	struct id_range ids;
+	struct rootfs rootfs;
+	struct bpf_code filter, init_filter;
+	pid_t init;    /* PID 1 as the host numbers it */
+	int init_fd;   /* its pidfd */
+	int control;   /* the monitor's or PID 1's end of a socket pair: go, signals, the terminal */
+	int report;    /* the read end of a pipe (monitor) or its write end (inside): a struct error, or nothing */
+	int control_inside, report_inside; /* the other ends, until clone */
+	int terminal;  /* master of the pseudo-terminal, or -1 */
+
+	/* Inside. */
+	int proc, sys, root;
+	int sysctls;       /* /proc/sys/user, from before it was made read-only */
+	int slave;         /* of the pseudo-terminal, or -1 */
+	int child_signals; /* PID 1's signalfd for SIGCHLD */
+	int locked, locked_inside; /* pipe that ends when PID 1 is locked down: CMD's end, PID 1's end */
+	pid_t command; /* CMD as PID 1 numbers it */
+};
+
+void sandbox_init(struct sandbox *sandbox, const struct run_options *options);
+
+/* Close every descriptor, free everything.  A live sandbox dies by it: PID 1 sees its control socket end. */
+void sandbox_clear(struct sandbox *sandbox);
+
+/* The sandbox has a user namespace of its own. */
+bool sandbox_has_user_namespace(const struct sandbox *sandbox);
+
+/*
+ * Start: run the recipe.  Returns in the monitor only, with CMD not yet known to run: sandbox_monitor finds out.
+ * 0, or a negative errno with err set and nothing left behind.
+ */
+int sandbox_start(struct sandbox *sandbox, struct error *err);
+
+/*
+ * Watch a started sandbox until it ends: forward signals and the terminal, keep the wall time.
+ * Returns the exit status that agentcore must end with (EXIT_* of commands.h or the command's own); where the start
+ * failed inside, err is set too.
+ */
+int sandbox_monitor(struct sandbox *sandbox, struct error *err);
+
+/* PID 1's life after the fork of CMD: never returns. */
+_Noreturn void init_serve(const struct sandbox *sandbox);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipe/stages.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/array.h"
+
+/* clang-format off */
+const struct stage stages[] = {
+	{"refuse",             SIDE_PREPARE, LAYER_ALWAYS, stage_refuse,
+	 "nothing is made before it is known that all of it can be enforced"},
+	{"state-directory",    SIDE_PREPARE, LAYER_ALWAYS, stage_state_directory,
+	 "the id pool is a file in it"},
+	{"id-range",           SIDE_PREPARE, LAYER_NAMESPACES, stage_id_range,
+	 "before clone, so that a full pool costs no namespaces"},
+	{"filters",            SIDE_PREPARE, LAYER_ALWAYS, stage_filters,
+	 "before clone, where there is still memory to ask for and a terminal to complain on"},
+	{"collect-trees",      SIDE_PREPARE, LAYER_ALWAYS, stage_collect_trees,
+	 "as the host's root: inside, mounts are locked together and device nodes are dead"},
+	{"channels",           SIDE_PREPARE, LAYER_ALWAYS, stage_channels,
+	 "last before clone: both sides inherit them"},
+
+	{"id-maps",            SIDE_RELEASE, LAYER_NAMESPACES, stage_id_maps,
+	 "only the parent may map a range; PID 1 waits, since without a map it can become nobody"},
+	{"shift-owners",       SIDE_RELEASE, LAYER_NAMESPACES, stage_shift_owners,
+	 "an idmapped mount takes a user namespace whose maps are written"},
+	{"go",                 SIDE_RELEASE, LAYER_ALWAYS, stage_go,
+	 "the trees are complete: PID 1 may attach them"},
+
+	{"await-go",           SIDE_INIT, LAYER_ALWAYS, stage_await_go,
+	 "until the maps are written and the trees are shifted nothing can be done"},
+	{"become-root",        SIDE_INIT, LAYER_NAMESPACES, stage_become_root,
+	 "before anything is created: files and sockets get their owner from here"},
+	{"die-with-monitor",   SIDE_INIT, LAYER_ALWAYS, stage_die_with_monitor,
+	 "behind the change of ids, which clears the parent-death signal"},
+	{"kernel-filesystems", SIDE_INIT, LAYER_ALWAYS, stage_kernel_filesystems,
+	 "while the host's /proc and /sys are in sight: in a user namespace the kernel asks for that"},
+	{"enter-root",         SIDE_INIT, LAYER_ALWAYS, stage_enter_root,
+	 "from here no path of the host exists any more"},
+	{"masks",              SIDE_INIT, LAYER_FILESYSTEM, stage_masks,
+	 "before CMD exists; the masks are taken from this /dev and laid over this /proc and /sys"},
+	{"seal-root",          SIDE_INIT, LAYER_FILESYSTEM, stage_seal_root,
+	 "behind the last mount point that had to be made"},
+	{"forbid-namespaces",  SIDE_INIT, LAYER_NAMESPACES, stage_forbid_namespaces,
+	 "behind the last mount: making a detached one counts as making a mount namespace"},
+	{"loopback",           SIDE_INIT, LAYER_ALWAYS, stage_loopback,
+	 "with CAP_NET_ADMIN still there"},
+	{"host-name",          SIDE_INIT, LAYER_ALWAYS, stage_host_name,
+	 "with CAP_SYS_ADMIN still there"},
+	{"terminal",           SIDE_INIT, LAYER_ALWAYS, stage_terminal,
+	 "from the sandbox's own devpts; the monitor gets the master before CMD exists"},
+	{"hide-init",          SIDE_INIT, LAYER_ALWAYS, stage_hide_init,
+	 "before the fork: CMD must never find PID 1 open to ptrace or its command line readable"},
+	{"lock-pipe",          SIDE_INIT, LAYER_ALWAYS, stage_lock_pipe,
+	 "last before the fork: both sides inherit it"},
+
+	{"init-descriptors",   SIDE_LOCK, LAYER_ALWAYS, stage_init_descriptors,
+	 "PID 1 must hold neither CMD's pipes open nor anything of the host"},
+	{"init-capabilities",  SIDE_LOCK, LAYER_ALWAYS, stage_init_capabilities,
+	 "PID 1 needs to signal CMD, whatever its user, and nothing else"},
+	{"init-filter",        SIDE_LOCK, LAYER_ALWAYS, stage_init_filter,
+	 "last: a PID 1 that is taken over can wait, signal and end"},
+
+	{"session",            SIDE_COMMAND, LAYER_ALWAYS, stage_session,
+	 "first: a controlling terminal of the caller would take TIOCSTI"},
+	{"working-directory",  SIDE_COMMAND, LAYER_ALWAYS, stage_working_directory,
+	 "inside the root, and never through /proc (CVE-2024-21626)"},
+	{"signals",            SIDE_COMMAND, LAYER_ALWAYS, stage_signals,
+	 "blocked and ignored signals survive exec"},
+	{"rlimits",            SIDE_COMMAND, LAYER_RLIMITS, stage_rlimits,
+	 "before the filter, which need not allow setrlimit"},
+	{"no-new-privs",       SIDE_COMMAND, LAYER_NO_NEW_PRIVS, stage_no_new_privs,
+	 "before Landlock and seccomp, which want it or CAP_SYS_ADMIN"},
+	{"mac",                SIDE_COMMAND, LAYER_MAC, stage_mac,
+	 "with CAP_SYS_ADMIN still there, for policies without no_new_privs"},
+	{"bounding-set",       SIDE_COMMAND, LAYER_CAPABILITIES, stage_bounding_set,
+	 "takes CAP_SETPCAP, which is rarely among the allowed"},
+	{"filter-with-admin",  SIDE_COMMAND, LAYER_SECCOMP, stage_filter_with_admin,
+	 "without no_new_privs the filter takes CAP_SYS_ADMIN, so it comes before that is dropped"},
+	{"user",               SIDE_COMMAND, LAYER_ALWAYS, stage_user,
+	 "behind the bounding set: the change of uid takes CAP_SETPCAP away"},
+	{"capabilities",       SIDE_COMMAND, LAYER_CAPABILITIES, stage_capabilities,
+	 "the last step that needs any of them is over"},
+	{"await-lock",         SIDE_COMMAND, LAYER_ALWAYS, stage_await_lock,
+	 "no workload beside a PID 1 that is not locked down"},
+	{"descriptors",        SIDE_COMMAND, LAYER_ALWAYS, stage_descriptors,
+	 "before the filter, which need not allow close_range; the report pipe must live until exec"},
+	{"filter",             SIDE_COMMAND, LAYER_SECCOMP, stage_filter,
+	 "last: what stands before it need not be allowed to the workload"},
+	{"execute",            SIDE_COMMAND, LAYER_ALWAYS, stage_execute,
+	 "the workload starts with every layer in force"},
+};
+/* clang-format on */
+const size_t stage_count = ARRAY_SIZE(stages);
+
+static bool wanted(const struct stage *stage, const struct sandbox *sandbox)
+{
+	enum layer only = sandbox->options->only_layer;
+
+	if (stage->layer == LAYER_NAMESPACES && !sandbox_has_user_namespace(sandbox))
+		return false;
+	return only == LAYER_ALWAYS || stage->layer == LAYER_ALWAYS || stage->layer == only;
+}
+
+#ifdef AGENTCORE_FAULTS
+/*
+ * Test builds only: AGENTCORE_FAULT=fail:STAGE makes a stage fail, skip:STAGE leaves it out.  With the first the tests see
+ * that every stage fails closed, with the second that the suite notices when it is missing.
+ */
+static bool fault(const char *kind, const struct stage *stage)
+{
+	const char *wish = getenv("AGENTCORE_FAULT");
+	size_t length = strlen(kind);
+
+	return wish && !strncmp(wish, kind, length) && wish[length] == ':' && !strcmp(wish + length + 1, stage->name);
+}
+#else
+static bool fault(const char *kind, const struct stage *stage)
+{
+	(void)kind;
+	(void)stage;
+	return false;
+}
+#endif
+
+static long microseconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - start->tv_sec) * 1000000L + (now.tv_nsec - start->tv_nsec) / 1000;
+}
+
+static int run_stage(const struct stage *stage, struct sandbox *sandbox, struct error *err)
+{
+	struct timespec start = {0};
+
+	if (fault("skip", stage))
+		return 0;
+	/* PID 1's own lock leaves it no call to write with. */
+	bool trace = sandbox->options->trace && stage->side != SIDE_LOCK;
+	if (trace)
+		(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	int r = fault("fail", stage) ? error_set(err, EIO, "fault injected") : stage->run(sandbox, err);
+	if (trace)
+		(void)dprintf(STDERR_FILENO, "agentcore: stage %-18s %6ld us%s\n", stage->name, microseconds_since(&start),
+			      r < 0 ? " FAILED" : "");
+	return r;
+}
+
+int stages_run(enum side side, struct sandbox *sandbox, struct error *err)
+{
+	for (size_t i = 0; i < stage_count; i++) {
+		const struct stage *stage = &stages[i];
+		if (stage->side != side || !wanted(stage, sandbox))
+			continue;
+		int r = run_stage(stage, sandbox, err);
+		if (r < 0) {
+			error_stage(err, stage->name);
+			return r;
+		}
+	}
+	return 0;
+}
