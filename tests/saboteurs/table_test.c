@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Audits of the saboteur table, and every row's edits made on a sample bundle. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/array.h"
+#include "saboteurs/saboteur.h"
+
+static json_t *sample(void)
+{
+	json_t *config = json_load_file(FIXTURES_DIR "/../tests/saboteurs/config.json", JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(config);
+	return config;
+}
+
+static void test_rows_are_complete_and_unique(void **state)
+{
+	(void)state;
+	assert_true(saboteur_count >= 24);
+	for (size_t i = 0; i < saboteur_count; i++) {
+		const struct saboteur *row = &saboteur_rows[i];
+		assert_ptr_equal(saboteur_find(row->name), row);
+		assert_true(strlen(row->breaks) > 10);
+		assert_true(row->edits[0].op != EDIT_NONE || row->leak_descriptor);
+		assert_non_null(row->must[0]);
+	}
+	assert_null(saboteur_find("there-is-none"));
+}
+
+/* A pattern that matches everything would let every stray through. */
+static void test_patterns_are_exact(void **state)
+{
+	(void)state;
+	static const char *const innocent[] = {"workloads.standard.shell", "filesystem.standard.other", "x"};
+	for (size_t i = 0; i < saboteur_count; i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(innocent); j++) {
+			assert_false(saboteur_matches(saboteur_rows[i].must, innocent[j]));
+			assert_false(saboteur_matches(saboteur_rows[i].may, innocent[j]));
+		}
+	}
+}
+
+static void test_every_edit_changes_a_whole_sandbox(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < saboteur_count; i++) {
+		json_t *config = sample(), *original = sample();
+		struct error err = {0};
+		int r = saboteur_edit(&saboteur_rows[i], config, &err);
+		if (r < 0)
+			print_error("%s: %s\n", saboteur_rows[i].name, err.text);
+		assert_int_equal(r, 0);
+		assert_int_equal(json_equal(config, original), saboteur_rows[i].edits[0].op == EDIT_NONE);
+		json_decref(config);
+		json_decref(original);
+	}
+}
+
+/* Root with all capabilities stays in its throwaway namespaces whatever the saboteur. */
+static void test_bare_sessions_keep_namespaces_and_mounts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < saboteur_count; i++) {
+		json_t *config = sample(), *original = sample();
+		(void)json_object_del(json_object_get(config, "linux"), "maskedPaths");
+		(void)json_object_del(json_object_get(original, "linux"), "maskedPaths");
+		assert_int_equal(saboteur_edit(&saboteur_rows[i], config, NULL), 0);
+		json_t *now = json_object_get(config, "linux"), *then = json_object_get(original, "linux");
+		assert_true(json_equal(json_object_get(now, "namespaces"), json_object_get(then, "namespaces")));
+		assert_true(json_equal(json_object_get(config, "mounts"), json_object_get(original, "mounts")));
+		assert_true(json_equal(json_object_get(config, "root"), json_object_get(original, "root")));
+		json_decref(config);
+		json_decref(original);
+	}
+}
+
+static void test_layer_alone_without_the_layer_is_left_as_it_was(void **state)
+{
+	(void)state;
+	json_t *config = sample();
+	(void)json_object_del(json_object_get(config, "linux"), "maskedPaths");
+	(void)json_object_del(json_object_get(config, "linux"), "seccomp");
+	json_t *original = json_deep_copy(config);
+	assert_int_equal(saboteur_edit(saboteur_find("no-seccomp"), config, NULL), 0);
+	assert_int_equal(saboteur_edit(saboteur_find("allow-mount"), config, NULL), 0);
+	assert_true(json_equal(config, original));
+	json_decref(config);
+	json_decref(original);
+}
+
+static void test_patterns_match_as_globs(void **state)
+{
+	(void)state;
+	static const char *const patterns[SABOTEUR_PATTERNS_MAX] = {"seccomp.standard.deny.mount", "a.*.b"};
+	assert_true(saboteur_matches(patterns, "seccomp.standard.deny.mount"));
+	assert_true(saboteur_matches(patterns, "a.x.y.b"));
+	assert_false(saboteur_matches(patterns, "seccomp.standard.deny.mount_setattr"));
+	assert_false(saboteur_matches(patterns, ""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows_are_complete_and_unique),
+		cmocka_unit_test(test_patterns_are_exact),
+		cmocka_unit_test(test_every_edit_changes_a_whole_sandbox),
+		cmocka_unit_test(test_bare_sessions_keep_namespaces_and_mounts),
+		cmocka_unit_test(test_layer_alone_without_the_layer_is_left_as_it_was),
+		cmocka_unit_test(test_patterns_match_as_globs),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
