@@ -157,52 +157,25 @@ static void act_trace(struct facts *facts)
 	fact_result(facts, ptrace(PTRACE_SEIZE, 1, NULL, NULL));
 }
 
-static void act_trace_child(struct facts *facts)
-{
-	struct identity_child child;
-	if (identity_child_start(&child, prepare_nothing) < 0)
-		return;
-	fact_result(facts, ptrace(PTRACE_SEIZE, child.pid, NULL, NULL));
-	identity_child_end(&child);
-}
-
-static void open_of(struct facts *facts, const char *path, int flags)
-{
-	fact_result(facts, open(path, flags | O_CLOEXEC));
-}
-
 static void act_memory(struct facts *facts)
 {
-	open_of(facts, "/proc/1/mem", O_RDWR);
+	fact_result(facts, open("/proc/1/mem", O_RDWR | O_CLOEXEC));
 }
 
-static void act_memory_own(struct facts *facts)
+/* The link is followed only by one who may trace the process (proc(5)). */
+static void act_root(struct facts *facts)
 {
-	open_of(facts, "/proc/self/mem", O_RDWR);
-}
-
-static void act_descriptors(struct facts *facts)
-{
-	open_of(facts, "/proc/1/fd/0", O_RDONLY | O_NONBLOCK);
-}
-
-static void act_descriptors_own(struct facts *facts)
-{
-	open_of(facts, "/proc/self/fd/0", O_RDONLY | O_NONBLOCK);
+	fact_result(facts, open("/proc/1/root", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 static const struct {
 	const char *name;
-	bool on_pid1;
 	void (*act)(struct facts *facts);
 } acts[] = {
-	{"kill", true, act_kill},
-	{"trace", true, act_trace},
-	{"mem", true, act_memory},
-	{"fd", true, act_descriptors},
-	{"trace-child", false, act_trace_child},
-	{"mem-own", false, act_memory_own},
-	{"fd-own", false, act_descriptors_own},
+	{"kill", act_kill},
+	{"trace", act_trace},
+	{"mem", act_memory},
+	{"root", act_root},
 };
 
 /* Where PID 1 is the machine's own, nothing is tried on it. */
@@ -220,15 +193,15 @@ static int run_pid1(int argc, char **argv, struct facts *facts)
 {
 	for (size_t i = 0; argc == 2 && i < sizeof(acts) / sizeof(acts[0]); i++)
 		if (strcmp(argv[1], acts[i].name) == 0) {
-			if (spares_the_machine(facts) || !acts[i].on_pid1)
+			if (spares_the_machine(facts))
 				acts[i].act(facts);
 			return 0;
 		}
 	return 1;
 }
 
-static const struct probe pid1 = {"namespace-pid1", "kill|trace|mem|fd|trace-child|mem-own|fd-own",
-				  "acts on PID 1; the last three on a process of the probe's own", run_pid1};
+static const struct probe pid1 = {"namespace-pid1", "kill|trace|mem|root",
+				  "acts on PID 1, unless that is the machine's", run_pid1};
 PROBE(pid1);
 
 static int run_uts(int argc, char **argv, struct facts *facts)
