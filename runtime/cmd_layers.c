@@ -9,17 +9,16 @@
 #include "recipe/commands.h"
 #include "recipe/layers.h"
 
-static const char help[] =
-	"Usage: agentcore layers [--policy FILE | --profile NAME] [--json]\n"
-	"\n"
-	"Show, layer by layer, what holds a sandbox of this policy on this kernel, and by what.\n"
-	"\n"
-	"  --policy FILE   policy document; - is standard input\n"
-	"  --profile NAME  minimal, standard (default) or privileged\n"
-	"  --json          one JSON object\n"
-	"\n"
-	"Exit status: 0 all that the policy asks for can be enforced here; 125 it cannot, and a\n"
-	"start would be refused.\n";
+static const char help[] = "Usage: agentcore layers [--policy FILE | --profile NAME] [--json]\n"
+			   "\n"
+			   "Show, layer by layer, what holds a sandbox of this policy on this kernel, and by what.\n"
+			   "\n"
+			   "  --policy FILE   policy document; - is standard input\n"
+			   "  --profile NAME  minimal, standard (default) or privileged\n"
+			   "  --json          one JSON object\n"
+			   "\n"
+			   "Exit status: 0 all that the policy asks for can be enforced here; 125 it cannot, and a\n"
+			   "start would be refused.\n";
 
 static void print_text(const struct policy *policy, const struct error *refusal)
 {
@@ -39,8 +38,8 @@ static int print_json(const struct policy *policy, const struct error *refusal)
 	for (size_t i = 0; i < LAYER_COUNT; i++) {
 		struct layer_state state;
 		layer_state((enum layer)i, policy, &state);
-		(void)json_array_append_new(layers, json_pack("{s:s, s:b, s:s}", "layer", layer_rows[i].name, "in_force",
-							      (int)state.in_force, "detail", state.detail));
+		(void)json_array_append_new(layers, json_pack("{s:s, s:b, s:s}", "layer", layer_rows[i].name,
+							      "in_force", (int)state.in_force, "detail", state.detail));
 	}
 	json_t *all = json_pack("{s:s, s:s, s:o, s:b}", "agent_id", policy->agent_id, "profile",
 				profile_name(policy->profile), "layers", layers, "enforceable", !refusal->code);

@@ -10,7 +10,7 @@
 /* Blocked before clone, so that none falls between the start and the monitor's signalfd. */
 static void block_forwarded_signals(void)
 {
-	static const int forwarded[] = {SIGHUP,	 SIGINT,   SIGQUIT,  SIGTERM, SIGUSR1,
+	static const int forwarded[] = {SIGHUP,  SIGINT,   SIGQUIT, SIGTERM, SIGUSR1,
 					SIGUSR2, SIGWINCH, SIGALRM, SIGCONT, SIGCHLD};
 	sigset_t set;
 

@@ -39,7 +39,8 @@ static void obey(int control, pid_t command)
 
 _Noreturn void init_serve(const struct sandbox *sandbox)
 {
-	struct pollfd fds[] = {{.fd = sandbox->control, .events = POLLIN}, {.fd = sandbox->child_signals, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = sandbox->control, .events = POLLIN},
+			       {.fd = sandbox->child_signals, .events = POLLIN}};
 
 	/* PID 1 is locked: CMD may go on to its exec, and alone holds the report pipe. */
 	(void)close(sandbox->report);

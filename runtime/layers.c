@@ -12,9 +12,11 @@
 #include "policy/mac.h"
 
 const struct layer_row layer_rows[LAYER_COUNT] = {
-	[LAYER_ALWAYS] = {LAYER_ALWAYS, "always", "mount, pid, network, ipc, uts and cgroup namespaces, PID 1 of our own"},
-	[LAYER_NAMESPACES] = {LAYER_NAMESPACES, "namespaces", "user namespace with a range of ids of its own; no further "
-							     "namespaces"},
+	[LAYER_ALWAYS] = {LAYER_ALWAYS, "always",
+			  "mount, pid, network, ipc, uts and cgroup namespaces, PID 1 of our own"},
+	[LAYER_NAMESPACES] = {LAYER_NAMESPACES, "namespaces",
+			      "user namespace with a range of ids of its own; no further "
+			      "namespaces"},
 	[LAYER_FILESYSTEM] = {LAYER_FILESYSTEM, "filesystem", "root file system, /dev, masked and read-only paths"},
 	[LAYER_CAPABILITIES] = {LAYER_CAPABILITIES, "capabilities", "capability sets and locked secure bits"},
 	[LAYER_NO_NEW_PRIVS] = {LAYER_NO_NEW_PRIVS, "no_new_privs", "exec gains no privilege"},
@@ -57,10 +59,12 @@ static void say_mac(const struct policy *policy, struct layer_state *state)
 	state->in_force = landlock_abi() > 0;
 	if (state->in_force)
 		(void)snprintf(state->detail, sizeof(state->detail),
-			       "Landlock ABI %d with the rules of %s, in place of AppArmor (not chmod, chown, utimes, setxattr)",
+			       "Landlock ABI %d with the rules of %s, in place of AppArmor (not chmod, chown, utimes, "
+			       "setxattr)",
 			       landlock_abi(), mac_template_name(template_));
 	else
-		(void)snprintf(state->detail, sizeof(state->detail), "neither AppArmor nor Landlock: the start is refused");
+		(void)snprintf(state->detail, sizeof(state->detail),
+			       "neither AppArmor nor Landlock: the start is refused");
 }
 
 void layer_state(enum layer layer, const struct policy *policy, struct layer_state *state)
@@ -91,11 +95,13 @@ void layer_state(enum layer layer, const struct policy *policy, struct layer_sta
 		say_mac(policy, state);
 		break;
 	case LAYER_SECCOMP:
-		(void)snprintf(state->detail, sizeof(state->detail), "allowlist %s; other ABIs kill", policy->seccomp_profile);
+		(void)snprintf(state->detail, sizeof(state->detail), "allowlist %s; other ABIs kill",
+			       policy->seccomp_profile);
 		break;
 	case LAYER_RLIMITS:
 		(void)policy_limit(policy, LIMIT_FILE_DESCRIPTORS, &descriptors);
-		(void)snprintf(state->detail, sizeof(state->detail), "%.0f descriptors, no core dumps, 64 KiB locked", descriptors);
+		(void)snprintf(state->detail, sizeof(state->detail), "%.0f descriptors, no core dumps, 64 KiB locked",
+			       descriptors);
 		break;
 	default:
 		(void)snprintf(state->detail, sizeof(state->detail), "%s", layer_rows[layer].summary);
@@ -110,8 +116,10 @@ static int check_mac(const struct policy *policy, struct error *err)
 	if (r < 0 || template_ == MAC_UNCONFINED)
 		return r;
 	if (policy->apparmor_fallback == APPARMOR_FALLBACK_REFUSE) {
-		(void)error_say(err, EOPNOTSUPP, "apparmor_profile %s: AppArmor is not available, and apparmor_fallback is "
-						 "\"refuse\"", policy->apparmor_profile);
+		(void)error_say(err, EOPNOTSUPP,
+				"apparmor_profile %s: AppArmor is not available, and apparmor_fallback is "
+				"\"refuse\"",
+				policy->apparmor_profile);
 		return error_hint(err, "start on a kernel with AppArmor, or set apparmor_fallback to \"landlock\"");
 	}
 	if (landlock_abi() > 0)

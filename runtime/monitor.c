@@ -41,8 +41,8 @@ static void arm_wall_clock(struct monitor *monitor)
 
 	if (!policy_limit(monitor->sandbox->policy, LIMIT_WALL_SECONDS, &seconds))
 		return;
-	struct itimerspec when = {.it_value = {.tv_sec = (time_t)seconds,
-					       .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)}};
+	struct itimerspec when = {
+		.it_value = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)}};
 	(void)timerfd_settime(monitor->wall, 0, &when, NULL);
 }
 

@@ -16,7 +16,8 @@ int stage_refuse(struct sandbox *sandbox, struct error *err)
 {
 	if (geteuid() != 0) {
 		(void)error_say(err, EPERM, "started by user %u", (unsigned)geteuid());
-		return error_hint(err, "agentcore needs the host's root: ids, devices and idmapped mounts are its to give");
+		return error_hint(err,
+				  "agentcore needs the host's root: ids, devices and idmapped mounts are its to give");
 	}
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
 		struct stat st;
@@ -40,7 +41,8 @@ int stage_state_directory(struct sandbox *sandbox, struct error *err)
 	if (fstat(fd, &st) < 0)
 		return error_set(err, errno, "state directory %s", path);
 	if (st.st_uid != geteuid() || (st.st_mode & 022)) {
-		(void)error_say(err, EPERM, "state directory %s belongs to someone else, or others can write to it", path);
+		(void)error_say(err, EPERM, "state directory %s belongs to someone else, or others can write to it",
+				path);
 		return error_hint(err, "name another with --root");
 	}
 	sandbox->state_dir = TAKE_FD(fd);
@@ -80,7 +82,7 @@ int stage_channels(struct sandbox *sandbox, struct error *err)
 
 int stage_id_maps(struct sandbox *sandbox, struct error *err)
 {
-	return id_range_map(sandbox->init, 0, sandbox->ids.first, ID_RANGE_SIZE, err);
+	return id_range_map(sandbox->init, &sandbox->ids, err);
 }
 
 int stage_shift_owners(struct sandbox *sandbox, struct error *err)

@@ -15,38 +15,50 @@
 #define ENVIRONMENT_MAX 256
 #define ID_MAX          65535
 
-const char run_help[] =
-	"Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
-	"\n"
-	"Run CMD in a sandbox and end with its exit status.\n"
-	"\n"
-	"  --policy FILE        policy document (agentcore-policy(5)); - is standard input\n"
-	"  --profile NAME       minimal, standard (default) or privileged, without a document\n"
-	"  --limit KEY=VALUE    set one limit, for example max_file_descriptors=64\n"
-	"  --network MODE       none, restricted or full\n"
-	"  --rootfs DIR[:root-owned]\n"
-	"                       root file system; default: the host's programs, read-only\n"
-	"  --bind SRC:DST[:OPTION,...]\n"
-	"                       show SRC of the host at DST; OPTION: ro (default), rw, root-owned\n"
-	"  --env NAME=VALUE     add to the environment, which holds only PATH HOME LANG TERM\n"
-	"  --user UID[:GID]     run CMD as this id of the sandbox (default 0)\n"
-	"  --cwd DIR            working directory inside (default /workspace)\n"
-	"  -t, --tty            give CMD a terminal\n"
-	"  --only-layer LAYER   for tests: turn every other layer off (agentcore layers lists them)\n"
-	"  --trace              print each stage of the start and its duration\n"
-	"  --root STATEDIR      state directory (default /run/agentcore)\n"
-	"  --help               this text\n"
-	"\n"
-	"Exit status: CMD's own; 124 wall time over; 125 agentcore failed and CMD did not run;\n"
-	"126 CMD cannot be executed; 127 CMD not found; 128+N CMD ended by signal N.\n"
-	"\n"
-	"Examples:\n"
-	"  agentcore run -- python3 -c 'print(6 * 7)'\n"
-	"  agentcore run --profile minimal --bind ./data:/data -- sh -c 'wc -l /data/*'\n"
-	"  agentcore run --policy policy.json --limit max_execution_time_seconds=10 -- ./job\n";
+const char run_help[] = "Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
+			"\n"
+			"Run CMD in a sandbox and end with its exit status.\n"
+			"\n"
+			"  --policy FILE        policy document (agentcore-policy(5)); - is standard input\n"
+			"  --profile NAME       minimal, standard (default) or privileged, without a document\n"
+			"  --limit KEY=VALUE    set one limit, for example max_file_descriptors=64\n"
+			"  --network MODE       none, restricted or full\n"
+			"  --rootfs DIR[:root-owned]\n"
+			"                       root file system; default: the host's programs, read-only\n"
+			"  --bind SRC:DST[:OPTION,...]\n"
+			"                       show SRC of the host at DST; OPTION: ro (default), rw, root-owned\n"
+			"  --env NAME=VALUE     add to the environment, which holds only PATH HOME LANG TERM\n"
+			"  --user UID[:GID]     run CMD as this id of the sandbox (default 0)\n"
+			"  --cwd DIR            working directory inside (default /workspace)\n"
+			"  -t, --tty            give CMD a terminal\n"
+			"  --only-layer LAYER   for tests: turn every other layer off (agentcore layers lists them)\n"
+			"  --trace              print each stage of the start and its duration\n"
+			"  --root STATEDIR      state directory (default /run/agentcore)\n"
+			"  --help               this text\n"
+			"\n"
+			"Exit status: CMD's own; 124 wall time over; 125 agentcore failed and CMD did not run;\n"
+			"126 CMD cannot be executed; 127 CMD not found; 128+N CMD ended by signal N.\n"
+			"\n"
+			"Examples:\n"
+			"  agentcore run -- python3 -c 'print(6 * 7)'\n"
+			"  agentcore run --profile minimal --bind ./data:/data -- sh -c 'wc -l /data/*'\n"
+			"  agentcore run --policy policy.json --limit max_execution_time_seconds=10 -- ./job\n";
 
-enum { OPTION_POLICY = 256, OPTION_PROFILE, OPTION_LIMIT, OPTION_NETWORK, OPTION_ROOTFS, OPTION_BIND, OPTION_ENV,
-       OPTION_USER, OPTION_CWD, OPTION_ONLY_LAYER, OPTION_TRACE, OPTION_ROOT, OPTION_HELP };
+enum {
+	OPTION_POLICY = 256,
+	OPTION_PROFILE,
+	OPTION_LIMIT,
+	OPTION_NETWORK,
+	OPTION_ROOTFS,
+	OPTION_BIND,
+	OPTION_ENV,
+	OPTION_USER,
+	OPTION_CWD,
+	OPTION_ONLY_LAYER,
+	OPTION_TRACE,
+	OPTION_ROOT,
+	OPTION_HELP
+};
 
 static const struct option long_options[] = {
 	{"policy", required_argument, NULL, OPTION_POLICY},
@@ -300,18 +312,14 @@ static int complete_environment(const struct pending *pending, struct run_option
 	return options->environment ? 0 : error_set(err, ENOMEM, "environment");
 }
 
-/* Copies: PID 1 wipes the memory of argv. */
-static int copy_command(char **words, struct run_options *options, struct error *err)
+/* Everything below points into copies: PID 1 wipes the memory of argv. */
+static int copy_words(int argc, char **argv, struct run_options *options, struct error *err)
 {
-	size_t count = 0;
-
-	while (words[count])
-		count++;
-	options->command = calloc(count + 1, sizeof(char *));
-	for (size_t i = 0; options->command && i < count; i++)
-		if (!(options->command[i] = strdup(words[i])))
-			return error_set(err, ENOMEM, "command");
-	return options->command ? 0 : error_set(err, ENOMEM, "command");
+	options->words = calloc((size_t)argc + 1, sizeof(char *));
+	for (int i = 0; options->words && i < argc; i++)
+		if (!(options->words[i] = strdup(argv[i])))
+			return error_set(err, ENOMEM, "command line");
+	return options->words ? 0 : error_set(err, ENOMEM, "command line");
 }
 
 int run_options_parse(int argc, char **argv, struct run_options *options, enum run_request *request, struct error *err)
@@ -323,6 +331,10 @@ int run_options_parse(int argc, char **argv, struct run_options *options, enum r
 	options->arguments = program_invocation_name;
 	options->arguments_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - options->arguments);
 	*request = RUN_START;
+	int r = copy_words(argc, argv, options, err);
+	if (r < 0)
+		return r;
+	argv = options->words;
 	opterr = 0;
 	optind = 1;
 	for (int option; (option = getopt_long(argc, argv, "+:t", long_options, NULL)) != -1;) {
@@ -334,16 +346,17 @@ int run_options_parse(int argc, char **argv, struct run_options *options, enum r
 			return usage(err, "unknown option %s", argv[optind - 1]);
 		if (option == ':')
 			return usage(err, "option %s needs a value", argv[optind - 1]);
-		int r = take(option, optarg, options, &pending, err);
+		r = take(option, optarg, options, &pending, err);
 		if (r < 0)
 			return r;
 	}
 	if (!argv[optind])
 		return usage(err, "no command");
-	int r = complete_policy(&pending, options, err);
+	r = complete_policy(&pending, options, err);
 	if (r == 0)
 		r = complete_environment(&pending, options, err);
-	return r < 0 ? r : copy_command(argv + optind, options, err);
+	options->command = argv + optind;
+	return r;
 }
 
 static void free_words(char **words)
@@ -357,7 +370,7 @@ void run_options_clear(struct run_options *options)
 {
 	policy_clear(&options->policy);
 	free_words(options->environment);
-	free_words(options->command);
+	free_words(options->words);
 	options->environment = NULL;
-	options->command = NULL;
+	options->words = NULL;
 }

@@ -81,10 +81,12 @@ static void close_fd(int *fd)
 
 void sandbox_clear(struct sandbox *sandbox)
 {
-	int *fds[] = {&sandbox->state_dir, &sandbox->ids.lock_fd,   &sandbox->init_fd,	     &sandbox->control,
-		      &sandbox->report,	   &sandbox->control_inside, &sandbox->report_inside, &sandbox->terminal,
-		      &sandbox->proc,	   &sandbox->sys,	    &sandbox->root,	     &sandbox->slave,
-		      &sandbox->child_signals, &sandbox->locked, &sandbox->locked_inside, &sandbox->sysctls};
+	int *fds[] = {&sandbox->state_dir,     &sandbox->ids.lock_fd, &sandbox->init_fd,
+		      &sandbox->control,       &sandbox->report,      &sandbox->control_inside,
+		      &sandbox->report_inside, &sandbox->terminal,    &sandbox->proc,
+		      &sandbox->sys,           &sandbox->root,        &sandbox->slave,
+		      &sandbox->child_signals, &sandbox->locked,      &sandbox->locked_inside,
+		      &sandbox->sysctls};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close_fd(fds[i]);

@@ -29,15 +29,16 @@ struct run_options {
 	struct bind binds[BINDS_MAX];
 	size_t bind_count;
 	char **environment; /* NULL-terminated, complete; the strings are its own copies */
-	uid_t uid;          /* inside */
+	uid_t uid; /* inside */
 	gid_t gid;
-	const char *cwd;    /* NULL: /workspace, or / where the root has none */
+	const char *cwd; /* NULL: /workspace, or / where the root has none */
 	bool terminal;
-	bool trace;         /* print each stage and its duration */
+	bool trace; /* print each stage and its duration */
 	enum layer only_layer; /* LAYER_ALWAYS: all layers */
 	const char *state_dir;
-	char **command;     /* NULL-terminated copies */
-	char *arguments;    /* our own argv in memory, which PID 1 wipes: it holds paths of the host */
+	char **words; /* copies of the command line, which the other members point into */
+	char **command; /* NULL-terminated */
+	char *arguments; /* our own argv in memory, which PID 1 wipes: it holds paths of the host */
 	size_t arguments_size;
 };
 
@@ -51,17 +52,17 @@ struct sandbox {
 	struct id_range ids;
 	struct rootfs rootfs;
 	struct bpf_code filter, init_filter;
-	pid_t init;    /* PID 1 as the host numbers it */
-	int init_fd;   /* its pidfd */
-	int control;   /* the monitor's or PID 1's end of a socket pair: go, signals, the terminal */
-	int report;    /* the read end of a pipe (monitor) or its write end (inside): a struct error, or nothing */
+	pid_t init; /* PID 1 as the host numbers it */
+	int init_fd; /* its pidfd */
+	int control; /* the monitor's or PID 1's end of a socket pair: go, signals, the terminal */
+	int report; /* the read end of a pipe (monitor) or its write end (inside): a struct error, or nothing */
 	int control_inside, report_inside; /* the other ends, until clone */
-	int terminal;  /* master of the pseudo-terminal, or -1 */
+	int terminal; /* master of the pseudo-terminal, or -1 */
 
 	/* Inside. */
 	int proc, sys, root;
-	int sysctls;       /* /proc/sys/user, from before it was made read-only */
-	int slave;         /* of the pseudo-terminal, or -1 */
+	int sysctls; /* /proc/sys/user, from before it was made read-only */
+	int slave; /* of the pseudo-terminal, or -1 */
 	int child_signals; /* PID 1's signalfd for SIGCHLD */
 	int locked, locked_inside; /* pipe that ends when PID 1 is locked down: CMD's end, PID 1's end */
 	pid_t command; /* CMD as PID 1 numbers it */

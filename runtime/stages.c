@@ -148,8 +148,8 @@ static int run_stage(const struct stage *stage, struct sandbox *sandbox, struct 
 		(void)clock_gettime(CLOCK_MONOTONIC, &start);
 	int r = fault("fail", stage) ? error_set(err, EIO, "fault injected") : stage->run(sandbox, err);
 	if (trace)
-		(void)dprintf(STDERR_FILENO, "agentcore: stage %-18s %6ld us%s\n", stage->name, microseconds_since(&start),
-			      r < 0 ? " FAILED" : "");
+		(void)dprintf(STDERR_FILENO, "agentcore: stage %-18s %6ld us%s\n", stage->name,
+			      microseconds_since(&start), r < 0 ? " FAILED" : "");
 	return r;
 }
 

@@ -10,8 +10,8 @@
 enum side {
 	SIDE_PREPARE, /* the monitor, before there is a sandbox */
 	SIDE_RELEASE, /* the monitor, PID 1 waiting */
-	SIDE_INIT,    /* PID 1, alone inside */
-	SIDE_LOCK,    /* PID 1, once CMD is forked */
+	SIDE_INIT, /* PID 1, alone inside */
+	SIDE_LOCK, /* PID 1, once CMD is forked */
 	SIDE_COMMAND, /* CMD, up to its exec */
 };
 

@@ -7,7 +7,7 @@
 #include <termios.h>
 
 struct terminal {
-	int master;       /* of the sandbox's pseudo-terminal; borrowed */
+	int master; /* of the sandbox's pseudo-terminal; borrowed */
 	bool started, raw, input_ended, output_ended;
 	struct termios saved;
 };

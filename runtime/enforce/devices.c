@@ -22,16 +22,13 @@ static const struct node_row {
 static const struct link_row {
 	const char *name, *target;
 } links[] = {
-	{"fd", "/proc/self/fd"},
-	{"stdin", "/proc/self/fd/0"},
-	{"stdout", "/proc/self/fd/1"},
-	{"stderr", "/proc/self/fd/2"},
-	{"ptmx", "pts/ptmx"}, /* the sandbox's own devpts, never the host's terminals */
+	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"}, /* the sandbox's own devpts, never the host's terminals */
 };
 
 static const struct mount_option dev_options[] = {{"mode", "0755"}, {"size", "64k"}, {NULL, NULL}};
-static const struct mount_option pts_options[] = {{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"},
-						  {"gid", "5"},		 {NULL, NULL}};
+static const struct mount_option pts_options[] = {
+	{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}, {NULL, NULL}};
 static const struct mount_option shm_options[] = {{"mode", "1777"}, {"size", "64m"}, {NULL, NULL}};
 
 static const struct mount_row {
@@ -48,7 +45,8 @@ static int populate(int dev, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
 		dev_t device = makedev(nodes[i].major, nodes[i].minor);
-		if (mknodat(dev, nodes[i].name, S_IFCHR | 0666, device) < 0 || fchmodat(dev, nodes[i].name, 0666, 0) < 0)
+		if (mknodat(dev, nodes[i].name, S_IFCHR | 0666, device) < 0 ||
+		    fchmodat(dev, nodes[i].name, 0666, 0) < 0)
 			return error_set(err, errno, "device node /dev/%s", nodes[i].name);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)

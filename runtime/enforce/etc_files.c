@@ -27,7 +27,8 @@ static const struct etc_row {
 int etc_files_write(int root, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		_cleanup_fd_ int fd = openat(root, files[i].path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+		_cleanup_fd_ int fd =
+			openat(root, files[i].path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 		if (fd < 0)
 			return error_set(err, errno, "/%s", files[i].path);
 		int r = io_write_all(fd, files[i].text, strlen(files[i].text));

@@ -26,7 +26,8 @@ int id_range_take(int state_dir, struct id_range *range, struct error *err)
 		uint32_t slot = (start + i) % ID_POOL_SLOTS;
 		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = slot, .l_len = 1};
 		if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
-			*range = (struct id_range){.first = ID_POOL_BASE + slot * ID_RANGE_SIZE, .lock_fd = TAKE_FD(fd)};
+			*range =
+				(struct id_range){.first = ID_POOL_BASE + slot * ID_RANGE_SIZE, .lock_fd = TAKE_FD(fd)};
 			return 0;
 		}
 		if (errno != EAGAIN && errno != EACCES)
@@ -36,22 +37,20 @@ int id_range_take(int state_dir, struct id_range *range, struct error *err)
 	return error_hint(err, "end some, or wait");
 }
 
-static int write_map(pid_t pid, const char *map, const char *text, struct error *err)
+static int write_map(pid_t pid, const char *map, uint32_t inside, uint32_t outside, uint32_t count, struct error *err)
 {
-	char path[64];
+	char path[64], text[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, map);
+	(void)snprintf(text, sizeof(text), "%u %u %u", inside, outside, count);
 	int r = io_write_file(AT_FDCWD, path, text);
-	return r < 0 ? error_set(err, -r, "%s of the sandbox to \"%s\"", map, text) : 0;
+	return r < 0 ? error_set(err, -r, "%s of a user namespace to \"%s\"", map, text) : 0;
 }
 
-int id_range_map(pid_t pid, uint32_t inside, uint32_t outside, uint32_t count, struct error *err)
+int id_range_map(pid_t pid, const struct id_range *range, struct error *err)
 {
-	char text[64];
-
-	(void)snprintf(text, sizeof(text), "%u %u %u", inside, outside, count);
-	int r = write_map(pid, "uid_map", text, err);
-	return r < 0 ? r : write_map(pid, "gid_map", text, err);
+	int r = write_map(pid, "uid_map", 0, range->first, ID_RANGE_SIZE, err);
+	return r < 0 ? r : write_map(pid, "gid_map", 0, range->first, ID_RANGE_SIZE, err);
 }
 
 /* A process that only holds a new user namespace open: it waits for its end. */
@@ -67,13 +66,15 @@ static pid_t hold_user_namespace(void)
 	return pid;
 }
 
-int id_range_owner_namespace(uint32_t owner, uint32_t outside, int *fd, struct error *err)
+int id_range_owner_namespace(uid_t uid, gid_t gid, const struct id_range *range, int *fd, struct error *err)
 {
 	pid_t pid = hold_user_namespace();
 	if (pid < 0)
 		return error_set(err, errno, "user namespace for an idmapped mount");
 
-	int r = id_range_map(pid, owner, outside, 1, err);
+	int r = write_map(pid, "uid_map", uid, range->first, 1, err);
+	if (r == 0)
+		r = write_map(pid, "gid_map", gid, range->first, 1, err);
 	if (r == 0) {
 		char path[64];
 		(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);

@@ -19,7 +19,7 @@
 
 struct id_range {
 	uint32_t first; /* host id that is 0 inside */
-	int lock_fd;    /* the range is ours while this is open */
+	int lock_fd; /* the range is ours while this is open */
 };
 
 /*
@@ -30,15 +30,15 @@ struct id_range {
 int id_range_take(int state_dir, struct id_range *range, struct error *err);
 
 /*
- * Write uid_map and gid_map of process pid: id `inside` and the count-1 after it become `outside`...
+ * Write uid_map and gid_map of process pid: 0 and all of the range's ids after it become the range.
  * The caller must be privileged in the parent user namespace; user_namespaces(7).
  */
-int id_range_map(pid_t pid, uint32_t inside, uint32_t outside, uint32_t count, struct error *err);
+int id_range_map(pid_t pid, const struct id_range *range, struct error *err);
 
 /*
- * A user namespace that maps file owner `owner` to host id `outside`, for idmapped mounts; mount_setattr(2).
- * 0 with *fd set (close it), or a negative errno.
+ * A user namespace that maps a file owner, uid and gid, to the range's first id, for idmapped mounts;
+ * mount_setattr(2).  0 with *fd set (close it), or a negative errno.
  */
-int id_range_owner_namespace(uint32_t owner, uint32_t outside, int *fd, struct error *err);
+int id_range_owner_namespace(uid_t uid, gid_t gid, const struct id_range *range, int *fd, struct error *err);
 
 #endif

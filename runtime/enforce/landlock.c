@@ -12,13 +12,13 @@
 #include "base/cleanup.h"
 
 /* Rights and scopes that are newer than the distribution's header; include/uapi/linux/landlock.h. */
-#define FS_REFER     (1ULL << 13) /* ABI 2 */
-#define FS_TRUNCATE  (1ULL << 14) /* ABI 3 */
-#define FS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
+#define FS_REFER                   (1ULL << 13) /* ABI 2 */
+#define FS_TRUNCATE                (1ULL << 14) /* ABI 3 */
+#define FS_IOCTL_DEV               (1ULL << 15) /* ABI 5 */
 #define SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0) /* ABI 6 */
 #define SCOPE_SIGNAL               (1ULL << 1) /* ABI 6 */
 
-#define FS_READ  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define FS_MAKE                                                                                                        \
 	(LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                \
 	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                   \
@@ -100,7 +100,8 @@ int landlock_confine(enum mac_template template_, bool writable_root, const stru
 {
 	int abi = landlock_abi();
 	if (abi == 0)
-		return error_say(err, EOPNOTSUPP, "Landlock: not in this kernel, or not among its active security modules");
+		return error_say(err, EOPNOTSUPP,
+				 "Landlock: not in this kernel, or not among its active security modules");
 
 	uint64_t handled = handled_rights(abi);
 	_cleanup_fd_ int ruleset = create_ruleset(abi, handled);

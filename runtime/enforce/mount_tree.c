@@ -46,7 +46,8 @@ int mount_new(const char *type, const struct mount_option *options, uint64_t att
 		int code = errno;
 		(void)error_set(err, code, "mount of a new %s", type);
 		if (code == EPERM)
-			(void)error_hint(err, "the host's own /proc and /sys must not be partly hidden by other mounts");
+			(void)error_hint(err,
+					 "the host's own /proc and /sys must not be partly hidden by other mounts");
 		return -code;
 	}
 	*tree = fd;
@@ -143,7 +144,8 @@ int mount_attach_inside(int tree, int root, const char *path, bool directory, bo
 		(void)error_set(err, -target, "mount point %s in the root file system", path);
 		if (target == -ELOOP)
 			return error_hint(err, "a part of it is a symbolic link, which is never followed");
-		return error_hint(err, "make it in the root file system, as a real %s", directory ? "directory" : "file");
+		return error_hint(err, "make it in the root file system, as a real %s",
+				  directory ? "directory" : "file");
 	}
 	return mount_attach(tree, target, path, err);
 }

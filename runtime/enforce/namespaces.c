@@ -31,8 +31,8 @@ pid_t namespaces_clone(bool user, int *pidfd, struct error *err)
 		return pid;
 
 	int code = errno;
-	(void)error_set(err, code, "clone3 with %s namespaces", user ? "user, mount, pid, net, ipc, uts, cgroup"
-								       : "mount, pid, net, ipc, uts, cgroup");
+	(void)error_set(err, code, "clone3 with %s namespaces",
+			user ? "user, mount, pid, net, ipc, uts, cgroup" : "mount, pid, net, ipc, uts, cgroup");
 	if (code == EPERM)
 		(void)error_hint(err, "needs CAP_SYS_ADMIN, and a host whose root is not a chroot");
 	else if (code == ENOSPC)

@@ -12,7 +12,7 @@ struct rlimit_row {
 	const char *name;
 	int resource;
 	enum limit limit; /* the policy's quantity, or NOT_A_POLICY_LIMIT */
-	rlim_t value;     /* where the policy does not say */
+	rlim_t value; /* where the policy does not say */
 };
 
 static const struct rlimit_row rows[] = {

@@ -19,28 +19,28 @@
 
 /* One --bind. */
 struct bind {
-	const char *source;      /* on the host */
+	const char *source; /* on the host */
 	const char *destination; /* absolute, inside, without "..", not / */
 	bool writable;
 	bool root_owned; /* a writable source that belongs to the host's root is accepted */
 };
 
 enum rootfs_kind {
-	ROOTFS_DEFAULT,   /* the host's programs, read-only, and a minimal /etc */
+	ROOTFS_DEFAULT, /* the host's programs, read-only, and a minimal /etc */
 	ROOTFS_DIRECTORY, /* --rootfs */
-	ROOTFS_BARE,      /* everything of the host but /tmp: for one layer alone */
+	ROOTFS_BARE, /* everything of the host but /tmp: for one layer alone */
 };
 
 struct rootfs_spec {
 	enum rootfs_kind kind;
 	const char *directory; /* ROOTFS_DIRECTORY */
 	bool read_only;
-	bool root_owned;       /* a writable --rootfs of the host's root is accepted */
-	bool shift_owners;     /* there is a user namespace to shift them into */
+	bool root_owned; /* a writable --rootfs of the host's root is accepted */
+	bool shift_owners; /* there is a user namespace to shift them into */
 	const struct bind *binds;
 	size_t bind_count;
 	uint64_t storage_bytes; /* of /tmp and /workspace together */
-	uid_t uid;             /* owner of /workspace, inside */
+	uid_t uid; /* owner of /workspace, inside */
 	gid_t gid;
 };
 
@@ -51,9 +51,10 @@ struct rootfs_tree {
 	char path[256]; /* inside; "" for the root itself */
 	int fd;
 	bool directory;
-	bool overlay;   /* a private writable layer goes over it */
-	bool shift;     /* owners are shifted: file owner `owner` becomes uid 0 inside */
-	uint32_t owner;
+	bool overlay; /* a private writable layer goes over it */
+	bool shift; /* owners are shifted: uid and gid become 0 inside */
+	uid_t uid;
+	gid_t gid;
 };
 
 struct rootfs_link {
@@ -65,7 +66,7 @@ struct rootfs {
 	size_t tree_count;
 	struct rootfs_link links[ROOTFS_TREES_MAX];
 	size_t link_count;
-	int dev;  /* the tree of /dev, or -1 */
+	int dev; /* the tree of /dev, or -1 */
 };
 
 /* Host: open everything.  Release with rootfs_close, also after a failure.  0, or a negative errno. */

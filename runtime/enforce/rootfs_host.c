@@ -163,7 +163,8 @@ static int collect_directory(const struct rootfs_spec *spec, struct rootfs *root
 		r = add_tree(rootfs, "", true, fd, &tree, err);
 	if (r == 0) {
 		tree->shift = spec->shift_owners;
-		tree->owner = st.st_uid;
+		tree->uid = st.st_uid;
+		tree->gid = st.st_gid;
 	}
 	return r;
 }
@@ -186,7 +187,8 @@ static int collect_bind(const struct rootfs_spec *spec, const struct bind *bind,
 		r = add_tree(rootfs, bind->destination, S_ISDIR(st.st_mode), fd, &tree, err);
 	if (r == 0) {
 		tree->shift = spec->shift_owners;
-		tree->owner = st.st_uid;
+		tree->uid = st.st_uid;
+		tree->gid = st.st_gid;
 	}
 	return r;
 }
@@ -222,7 +224,8 @@ int rootfs_shift(struct rootfs *rootfs, int user_namespace, const struct id_rang
 			continue;
 		const char *object = *tree->path ? tree->path : "the root file system";
 		_cleanup_fd_ int owner = -1;
-		int r = tree->owner ? id_range_owner_namespace(tree->owner, ids->first, &owner, err) : 0;
+		/* What belongs to the host's root keeps all its owners, moved into the range. */
+		int r = tree->uid ? id_range_owner_namespace(tree->uid, tree->gid, ids, &owner, err) : 0;
 		if (r == 0)
 			r = mount_idmap(tree->fd, owner >= 0 ? owner : user_namespace, object, err);
 		if (r < 0)

@@ -55,8 +55,8 @@ static int pivot_into(int tree, struct error *err)
 
 static int make_directories(int root, struct error *err)
 {
-	static const char *const directories[] = {"proc", "sys", "dev",	 "tmp",	 "workspace", "etc",
-						  "run",  "var", "var/tmp", "root", "opt",	      "app"};
+	static const char *const directories[] = {"proc", "sys", "dev",     "tmp",  "workspace", "etc",
+						  "run",  "var", "var/tmp", "root", "opt",       "app"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
 		if (mkdirat(root, directories[i], 0755) < 0 && errno != EEXIST)

@@ -65,8 +65,11 @@ static int attach_overlay(int scratch, const struct rootfs_tree *tree, size_t nu
 		return r;
 
 	_cleanup_fd_ int overlay = -1;
-	const struct mount_option options[] = {
-		{"lowerdir", place[0]}, {"upperdir", place[1]}, {"workdir", place[2]}, {"userxattr", NULL}, {NULL, NULL}};
+	const struct mount_option options[] = {{"lowerdir", place[0]},
+					       {"upperdir", place[1]},
+					       {"workdir", place[2]},
+					       {"userxattr", NULL},
+					       {NULL, NULL}};
 	r = mount_new("overlay", options, PLAIN, &overlay, err);
 	return r < 0 ? r : mount_attach_inside(overlay, root, tree->path, true, true, err);
 }

@@ -14,10 +14,10 @@
 
 #define X32_BIT      0x40000000u
 #define NO_SYSCALL   0xffffffffu /* what a tracer writes to skip a call: not x32 */
-#define NUMBER_LIMIT 512         /* one past the highest number that a row may have */
+#define NUMBER_LIMIT 512 /* one past the highest number that a row may have */
 
 #define LOAD(member)    BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, member)
-#define RETURN_ERRNO(e) BPF_RET | BPF_K, (uint32_t)(SECCOMP_RET_ERRNO | ((uint32_t)(e) & SECCOMP_RET_DATA))
+#define RETURN_ERRNO(e) BPF_RET | BPF_K, (uint32_t)(SECCOMP_RET_ERRNO | ((uint32_t)(e)&SECCOMP_RET_DATA))
 
 /* Numbers from first up to the next segment's first share one decision. */
 struct segment {
@@ -139,18 +139,25 @@ static void emit_abi_check(struct bpf_code *code)
 	bpf_emit(code, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 }
 
-int seccomp_compile(const struct policy *policy, struct bpf_code *code, struct error *err)
+static void divide(const struct policy *policy, struct segments *segments)
 {
 	static const struct syscall_decision unknown = {.verdict = SYSCALL_DENY, .error_number = ENOSYS};
+	const struct syscall_row *by_number[NUMBER_LIMIT] = {NULL};
+
+	for (size_t i = 0; i < syscall_row_count; i++)
+		if (syscall_rows[i].number >= 0 && syscall_rows[i].number < NUMBER_LIMIT)
+			by_number[syscall_rows[i].number] = &syscall_rows[i];
+	for (uint32_t number = 0; number < NUMBER_LIMIT; number++)
+		add_segment(segments, number, by_number[number] ? syscall_decide(policy, by_number[number]) : unknown);
+	add_segment(segments, NUMBER_LIMIT, unknown);
+}
+
+int seccomp_compile(const struct policy *policy, struct bpf_code *code, struct error *err)
+{
 	struct segments *segments = calloc(1, sizeof(*segments));
 	if (!segments)
 		return error_set(err, ENOMEM, "seccomp filter");
-
-	for (int number = 0; number < NUMBER_LIMIT; number++) {
-		const struct syscall_row *row = syscall_by_number(number);
-		add_segment(segments, (uint32_t)number, row ? syscall_decide(policy, row) : unknown);
-	}
-	add_segment(segments, NUMBER_LIMIT, unknown);
+	divide(policy, segments);
 
 	emit_abi_check(code);
 	emit_tree(code, segments->item, segments->count);
@@ -165,7 +172,7 @@ int seccomp_compile(const struct policy *policy, struct bpf_code *code, struct e
 
 int seccomp_compile_init(struct bpf_code *code, struct error *err)
 {
-	static const uint32_t admitted[] = {SYS_read,	 SYS_wait4,	    SYS_poll, SYS_kill,
+	static const uint32_t admitted[] = {SYS_read,       SYS_wait4, SYS_poll,         SYS_kill,
 					    SYS_exit_group, SYS_close, SYS_rt_sigreturn, SYS_restart_syscall};
 
 	emit_abi_check(code);
