@@ -247,6 +247,9 @@ int sessions_wait(struct session *const *sessions, size_t count, int wake_fd, in
 		fds[3 * i + 2] = (struct pollfd){session->err_fd, POLLIN, 0};
 		if (left >= 0 && left < max_ms)
 			max_ms = left;
+		/* It has nothing to say any more, and its owner should hear of it. */
+		if (!session_busy(session))
+			max_ms = 0;
 	}
 	fds[3 * count] = (struct pollfd){wake_fd, POLLIN, 0};
 

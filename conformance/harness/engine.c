@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/needs.h"
+
+#define WAIT_MS 1000
+
+static bool is_bare(enum session_kind kind)
+{
+	return kind == SESSION_BARE || kind == SESSION_BARE_USER;
+}
+
+/* The controls do not depend on the policy: they are asked once for the whole run. */
+static struct job *find_job(const struct engine *engine, const struct subject *subject, enum session_kind kind)
+{
+	for (size_t i = 0; i < engine->job_count; i++) {
+		struct job *job = engine->jobs[i];
+		if (job->kind == kind && (is_bare(kind) || job->launch.policy == &subject->policy))
+			return job;
+	}
+	return NULL;
+}
+
+static struct job *job_for(struct engine *engine, const struct subject *subject, enum session_kind kind)
+{
+	struct job *job = find_job(engine, subject, kind);
+	if (job)
+		return job;
+	struct adapter *adapter = is_bare(kind) ? engine->options.control : engine->options.runtime;
+	struct adapter_launch launch = {
+		.policy = &subject->policy,
+		.policy_file = subject->file,
+		.tools_dir = engine->options.tools_dir,
+	};
+	struct job **grown = reallocarray(engine->jobs, engine->job_count + 1, sizeof(struct job *));
+	if (!grown)
+		return NULL;
+	engine->jobs = grown;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return NULL;
+	engine->jobs[engine->job_count++] = job;
+	return job_init(job, kind, adapter, &launch, is_bare(kind) ? "control" : subject->name) < 0 ? NULL : job;
+}
+
+/* A command brings its own limit along; the answer comes a second after that at the latest. */
+static int time_limit(const struct requirement *row, const char *request)
+{
+	int limit = row->timeout_ms;
+	if (strncmp(request, "exec ", 5) == 0) {
+		int own = atoi(request + 5) + 1000;
+		limit = own > limit ? own : limit;
+	}
+	return limit;
+}
+
+static int ask_in(struct engine *engine, const struct subject *subject, const struct requirement *row,
+		  enum session_kind kind, const char *request, struct ask *ask)
+{
+	struct job *job = job_for(engine, subject, kind);
+	if (!job)
+		return -ENOMEM;
+	return *request ? job_ask_request(job, request, time_limit(row, request), ask) : job_ask_host(job, row, ask);
+}
+
+static int lay_case(struct engine *engine, const struct subject *subject, const struct requirement *row, unsigned met)
+{
+	struct test_case *test_case = &engine->cases[engine->case_count++];
+	*test_case = (struct test_case){.row = row, .subject = subject, .missing = row->needs & ~met};
+	if (test_case->missing)
+		return 0;
+	const char *request = row->host ? "" : row->probe;
+	int r = ask_in(engine, subject, row, row->session, request, &test_case->observed);
+	if (r < 0 || row->control == SESSION_COUNT)
+		return r;
+	return ask_in(engine, subject, row, row->control, row->control_probe[0] ? row->control_probe : request,
+		      &test_case->control);
+}
+
+int engine_init(struct engine *engine, const struct engine_options *options, struct subject *subjects,
+		size_t subject_count, struct error *err)
+{
+	size_t total = 0;
+	unsigned met = needs_met(options->runtime->class->shared_kernel);
+	for (size_t i = 0; i < subject_count; i++)
+		total += subjects[i].plan.count;
+	*engine = (struct engine){.options = *options, .cases = calloc(total + 1, sizeof(struct test_case))};
+	int r = engine->cases ? 0 : -ENOMEM;
+	for (size_t i = 0; i < subject_count; i++)
+		for (size_t j = 0; j < subjects[i].plan.count && r == 0; j++)
+			r = lay_case(engine, &subjects[i], &subjects[i].plan.rows[j], met);
+	return r < 0 ? error_set(err, -r, "lay out the run") : 0;
+}
+
+void engine_clear(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->job_count; i++) {
+		job_clear(engine->jobs[i]);
+		free(engine->jobs[i]);
+	}
+	free(engine->jobs);
+	free(engine->cases);
+	*engine = (struct engine){0};
+}
+
+unsigned engine_starts(const struct engine *engine)
+{
+	unsigned starts = 0;
+	for (size_t i = 0; i < engine->job_count; i++)
+		starts += engine->jobs[i]->starts;
+	return starts;
+}
+
+/* --- Running ------------------------------------------------------------------------------------- */
+
+static bool ended(const struct ask *ask)
+{
+	return !ask->job || ask->job->state == JOB_DONE;
+}
+
+static void judge_ready(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->case_count; i++) {
+		struct test_case *test_case = &engine->cases[i];
+		if (test_case->judged || !ended(&test_case->observed) || !ended(&test_case->control))
+			continue;
+		case_judge(test_case, engine->options.expectations);
+		if (engine->options.on_case)
+			engine->options.on_case(engine->options.data, test_case);
+	}
+}
+
+/* Controls first, since every other job's verdicts wait for them. */
+static struct job *next_job(const struct engine *engine)
+{
+	struct job *next = NULL;
+	for (size_t i = 0; i < engine->job_count; i++) {
+		struct job *job = engine->jobs[i];
+		if (job->state == JOB_WAITING && (!next || (is_bare(job->kind) && !is_bare(next->kind))))
+			next = job;
+	}
+	return next;
+}
+
+static size_t running(const struct engine *engine, struct session **sessions)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < engine->job_count; i++) {
+		if (engine->jobs[i]->state != JOB_RUNNING)
+			continue;
+		if (sessions)
+			sessions[count] = engine->jobs[i]->session;
+		count++;
+	}
+	return count;
+}
+
+static void report_job(struct engine *engine, const struct job *job)
+{
+	if (job->state == JOB_DONE && engine->options.on_job)
+		engine->options.on_job(engine->options.data, job);
+}
+
+static void start_jobs(struct engine *engine)
+{
+	struct job *job;
+	while (running(engine, NULL) < engine->options.jobs && (job = next_job(engine))) {
+		job_start(job);
+		report_job(engine, job);
+	}
+}
+
+static void advance_jobs(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->job_count; i++) {
+		struct job *job = engine->jobs[i];
+		if (job->state != JOB_RUNNING)
+			continue;
+		job_advance(job);
+		report_job(engine, job);
+	}
+}
+
+static bool stop_asked(const struct engine *engine)
+{
+	struct pollfd fd = {engine->options.stop_fd, POLLIN, 0};
+	return fd.fd >= 0 && poll(&fd, 1, 0) > 0;
+}
+
+/* Judge what was measured, and say of the rest that nobody wanted to wait for it. */
+static void stop(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->job_count; i++)
+		if (engine->jobs[i]->state == JOB_RUNNING)
+			job_stop(engine->jobs[i], "interrupted");
+	for (size_t i = 0; i < engine->case_count; i++) {
+		struct test_case *test_case = &engine->cases[i];
+		if (test_case->judged)
+			continue;
+		test_case->verdict = (struct verdict){.status = STATUS_SKIP, .reason = "interrupted"};
+		test_case->required = case_required(test_case);
+		test_case->judged = true;
+		if (engine->options.on_case)
+			engine->options.on_case(engine->options.data, test_case);
+	}
+}
+
+int engine_run(struct engine *engine)
+{
+	struct session **sessions = calloc(engine->job_count + 1, sizeof(struct session *));
+	if (!sessions)
+		return -ENOMEM;
+	int r = 0;
+	while (r == 0) {
+		start_jobs(engine);
+		judge_ready(engine);
+		size_t count = running(engine, sessions);
+		if (count == 0)
+			break;
+		r = sessions_wait(sessions, count, engine->options.stop_fd, WAIT_MS);
+		advance_jobs(engine);
+		if (stop_asked(engine))
+			r = -EINTR;
+	}
+	free(sessions);
+	if (r < 0)
+		stop(engine);
+	return r;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the answers to a verdict, and which cases count. */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/engine.h"
+#include "harness/needs.h"
+
+bool status_executed(enum status status)
+{
+	return status == STATUS_PASS || status == STATUS_FAIL || status == STATUS_XFAIL || status == STATUS_XPASS;
+}
+
+/*
+ * The attribution of layers adds to what the full session shows; a runtime whose layers cannot be had one
+ * by one is still judged on what happens.
+ */
+static bool is_attribution(enum session_kind kind)
+{
+	return kind >= SESSION_SECCOMP_ALONE && kind <= SESSION_RLIMITS_ALONE;
+}
+
+bool case_required(const struct test_case *test_case)
+{
+	if (test_case->row->level != LEVEL_MUST || test_case->verdict.status == STATUS_NOT_APPLICABLE)
+		return false;
+	if (test_case->verdict.status != STATUS_UNSUPPORTED)
+		return true;
+	return !test_case->missing && !is_attribution(test_case->row->session);
+}
+
+static void conclude(struct verdict *verdict, enum status status, const char *reason)
+{
+	verdict->status = status;
+	(void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", reason);
+}
+
+/* The judges see that nothing was measured; only here is it known why. */
+static void explain(struct verdict *verdict, const struct observation *observed, const char *why,
+		    const struct observation *control, const char *control_why)
+{
+	if (verdict->status == STATUS_ERROR && observed->state == OBSERVED_NOTHING && *why)
+		(void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", why);
+	else if (verdict->status == STATUS_INCONCLUSIVE && control && control->state == OBSERVED_NOTHING &&
+		 *control_why)
+		(void)snprintf(verdict->reason, sizeof(verdict->reason), "the control measured nothing: %.200s",
+			       control_why);
+}
+
+static void judge_answers(struct test_case *test_case)
+{
+	const struct requirement *row = test_case->row;
+	struct verdict *verdict = &test_case->verdict;
+	const char *why = "", *control_why = "";
+	const struct observation *control = NULL;
+	uint64_t ignored;
+
+	const struct observation *observed = ask_result(&test_case->observed, &why, &test_case->duration_us);
+	if (test_case->control.job)
+		control = ask_result(&test_case->control, &control_why, &ignored);
+	row->judge(row, observed, control, verdict);
+	explain(verdict, observed, why, control, control_why);
+}
+
+void case_judge(struct test_case *test_case, const struct expectations *expectations)
+{
+	struct verdict *verdict = &test_case->verdict;
+	*verdict = (struct verdict){.status = STATUS_ERROR};
+	if (test_case->missing) {
+		verdict->status = STATUS_UNSUPPORTED;
+		needs_describe(test_case->missing, verdict->reason, sizeof(verdict->reason));
+	} else if (test_case->observed.job->unsupported) {
+		conclude(verdict, STATUS_UNSUPPORTED, test_case->observed.job->reason);
+	} else {
+		judge_answers(test_case);
+	}
+	if (expectations)
+		expectations_apply(expectations, test_case->row->id, verdict);
+	test_case->required = case_required(test_case);
+	test_case->judged = true;
+}
