@@ -114,7 +114,7 @@ void rows_path_id(const char *path, char *id, size_t size)
 		used--;
 	id[used] = '\0';
 	if (used == 0)
-		(void)snprintf(id, size, "root");
+		(void)snprintf(id, size, "slash");
 }
 
 static unsigned needs_of(const char *names)

@@ -37,7 +37,7 @@ void rows_describe(struct requirement *row, const struct rows_text *text);
 /* Set the control: none (""), the same request in the bare session ("="), or another one. */
 void rows_control(struct requirement *row, const char *control);
 
-/* A part of an id made of a path: "/proc/sys" is "proc-sys", "/" is "root". */
+/* A part of an id made of a path: "/proc/sys" is "proc-sys", "/" is "slash". */
 void rows_path_id(const char *path, char *id, size_t size);
 
 #endif
