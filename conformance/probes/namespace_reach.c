@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be reached from inside: interfaces, sockets, System V and POSIX objects, keyrings, cgroups. */
+/* What can be reached from inside: interfaces, sockets, System V objects, keyrings, cgroups. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/keyctl.h>
-#include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
@@ -13,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
-#include <sys/msg.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -155,28 +153,6 @@ static int run_shm(int argc, char **argv, struct facts *facts)
 
 static const struct probe shm = {"namespace-shm", "ID", "asks for a System V shared memory segment", run_shm};
 PROBE(shm);
-
-static int run_msg(int argc, char **argv, struct facts *facts)
-{
-	if (argc != 2)
-		return 1;
-	fact_result(facts, msgget((key_t)atol(argv[1]), 0));
-	return 0;
-}
-
-static const struct probe msg = {"namespace-msg", "KEY", "asks for a System V message queue", run_msg};
-PROBE(msg);
-
-static int run_mq(int argc, char **argv, struct facts *facts)
-{
-	if (argc != 2)
-		return 1;
-	fact_result(facts, mq_open(argv[1], O_RDONLY | O_NONBLOCK));
-	return 0;
-}
-
-static const struct probe mq = {"namespace-mq", "NAME", "opens a POSIX message queue", run_mq};
-PROBE(mq);
 
 static int run_keyring(int argc, char **argv, struct facts *facts)
 {

@@ -205,10 +205,6 @@ static void plan_ipc(struct plan *plan, const struct host_objects *host)
 	row->fact = "size";
 	row->number = host->shm.size;
 	set_text(row->probe, sizeof(row->probe), "namespace-shm %d", host->shm.id);
-	row = plan_object(plan, "ipc.host_msg", host->msg.ready, GONE, &text);
-	set_text(row->probe, sizeof(row->probe), "namespace-msg %lld", (long long)host->msg.key);
-	row = plan_object(plan, "ipc.host_mq", host->mq.ready, GONE, &text);
-	set_text(row->probe, sizeof(row->probe), "namespace-mq %s", host->mq.name);
 }
 
 static void plan_processes(struct plan *plan, const struct host_objects *host)
@@ -297,6 +293,7 @@ static int plan_namespaces(struct plan *plan, const char *fixtures_dir, struct e
 	plan_fixed(plan);
 	plan_sockets(plan, host);
 	plan_ipc(plan, host);
+	namespaces_plan_queues(plan);
 	plan_processes(plan, host);
 	plan_creation(plan);
 	plan_sysctls(plan);

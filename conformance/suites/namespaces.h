@@ -9,7 +9,7 @@
 
 #include "harness/requirement.h"
 
-/* Objects of the harness's, alive until it ends; an object that could not be made or reached is not ready. */
+/* Objects of the harness's that end with it, however it ends; an object that could not be made or reached is not ready. */
 struct host_objects {
 	struct {
 		bool ready;
@@ -24,14 +24,6 @@ struct host_objects {
 		int id;
 		int64_t size;
 	} shm; /* System V; gone with the harness: it is marked for removal and only attached */
-	struct {
-		bool ready;
-		int64_t key;
-	} msg;
-	struct {
-		bool ready;
-		char name[64];
-	} mq;
 	struct {
 		bool ready;
 		int64_t serial;
@@ -49,6 +41,9 @@ const struct host_objects *host_objects(void);
 
 /* Lay the rows that compare what the host numbers: namespaces and ids. */
 void namespaces_plan_links(struct plan *plan);
+
+/* Lay the rows for objects that would outlive the harness: made, tried from both sides and removed by a host probe. */
+void namespaces_plan_queues(struct plan *plan);
 
 /* Facts inside and outside (the harness's): they differ. */
 judge_function judge_other_namespace;
@@ -74,8 +69,8 @@ judge_function judge_init_shielded;
 /* An orphan is waited for, where PID 1 is not the command itself. */
 judge_function judge_reaped;
 
-/* An object of the host's is not to be had: ret is negative with an errno in expected, or fact is not number. number2:
- * 1 where the host itself could reach it. */
+/* An object of the host's is not to be had: ret is negative with an errno in expected, or fact is not number. The host itself
+ * could reach it: number2 is 1, or the flag from_host is set. */
 judge_function judge_out_of_reach;
 
 /* The policy does not ask for it: expected says why. */

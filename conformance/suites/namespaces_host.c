@@ -5,15 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
-#include <mqueue.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
-#include <sys/msg.h>
-#include <sys/random.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -73,26 +70,6 @@ static void make_shm(void)
 	objects.shm.ready = attached && shmctl(objects.shm.id, IPC_STAT, &segment) == 0;
 }
 
-static int msg_id = -1;
-
-static void make_msg(void)
-{
-	key_t key = 0;
-	if (getrandom(&key, sizeof(key), 0) != (ssize_t)sizeof(key))
-		return;
-	key = (key & 0x7fffffff) | 1;
-	msg_id = msgget(key, IPC_CREAT | IPC_EXCL | 0666);
-	objects.msg.key = key;
-	objects.msg.ready = msg_id >= 0 && msgget(key, 0) == msg_id;
-}
-
-static void make_mq(void)
-{
-	(void)snprintf(objects.mq.name, sizeof(objects.mq.name), "/agentcore-conformance-%d", getpid());
-	mqd_t made = mq_open(objects.mq.name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666, NULL);
-	objects.mq.ready = made >= 0;
-}
-
 /* A session keyring of our own: one that was inherited from a login could be anybody's. */
 static void make_keyring(void)
 {
@@ -121,27 +98,13 @@ static void read_init(void)
 	objects.init.ready = true;
 }
 
-/* Only these two outlive their maker.  Children that leave by exit(3) must not take them along. */
-static void remove_objects(void)
-{
-	if (getpid() != objects.harness)
-		return;
-	if (msg_id >= 0)
-		(void)msgctl(msg_id, IPC_RMID, NULL);
-	if (objects.mq.ready)
-		(void)mq_unlink(objects.mq.name);
-}
-
 const struct host_objects *host_objects(void)
 {
 	if (objects.harness == 0) {
 		objects.harness = getpid();
-		(void)atexit(remove_objects);
 		make_abstract();
 		make_tcp();
 		make_shm();
-		make_msg();
-		make_mq();
 		make_keyring();
 		read_init();
 	}

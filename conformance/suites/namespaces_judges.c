@@ -171,8 +171,9 @@ void judge_out_of_reach(const struct requirement *row, const struct observation 
 	    !fact_needed(observed, "errno", &code, verdict))
 		return;
 	observe_result(verdict, ret, code);
-	settle_text(verdict->control, "%s", row->number2 == 1 ? "reached from the host" : "not reached from the host");
-	if (row->number2 != 1) {
+	bool from_host = row->number2 == 1 || fact_flag_of(observed, "from_host");
+	settle_text(verdict->control, "%s", from_host ? "reached from the host" : "not reached from the host");
+	if (!from_host) {
 		settle(verdict, STATUS_INCONCLUSIVE, "the host itself could not make or reach the object");
 		return;
 	}
