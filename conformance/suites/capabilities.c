@@ -87,7 +87,9 @@ static void plan_moments(struct plan *plan, uint64_t allowed)
 {
 	for (size_t m = 0; m < ARRAY_SIZE(moments); m++) {
 		const struct moment *moment = &moments[m];
-		if (moment->needs & ~allowed)
+		/* A user who is not root and a policy that grants capabilities contradict each other: a runtime may
+		 * refuse that start. */
+		if (moment->needs & ~allowed || (moment->session == SESSION_USER && allowed))
 			continue;
 		for (size_t s = 0; s < ARRAY_SIZE(sets); s++) {
 			struct requirement *row = plan_add(plan, AREA, "%s.%s", moment->id, sets[s].name);

@@ -98,8 +98,8 @@ static void suid_rows_have_a_bare_user_as_control(void **state)
 	(void)state;
 	struct policy policy;
 	struct plan plan;
-	lay(&plan, &policy, "no_new_privs", PROFILE_STANDARD);
-	const struct requirement *row = row_named(&plan, "no_new_privs.standard.user.suid.euid");
+	lay(&plan, &policy, "no_new_privs", PROFILE_MINIMAL);
+	const struct requirement *row = row_named(&plan, "no_new_privs.minimal.user.suid.euid");
 	assert_int_equal(row->session, SESSION_USER);
 	assert_int_equal(row->control, SESSION_BARE_USER);
 	assert_int_equal(judge_row(row, "{\"euid\":1000}", "{\"euid\":0}").status, STATUS_PASS);
