@@ -139,11 +139,12 @@ static int run_signal(int argc, char **argv, struct facts *facts)
 	if (pid <= 0)
 		return 1;
 	fact_result(facts, kill(pid, 0));
-	fact_flag(facts, "ours", kill(pid, 0) == 0 && is_ours(pid));
+	fact_number(facts, "started", stat_field(pid, FIELD_STARTED));
 	return 0;
 }
 
-static const struct probe signal_probe = {"namespace-signal", "PID", "signal 0 to a process number", run_signal};
+static const struct probe signal_probe = {"namespace-signal", "PID",
+					  "signal 0 to a process number; when that process started", run_signal};
 PROBE(signal_probe);
 
 static void act_kill(struct facts *facts)

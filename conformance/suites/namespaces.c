@@ -223,11 +223,12 @@ static void plan_processes(struct plan *plan, const struct host_objects *host)
 
 	row = plan_object(plan, "pid.host_process", true, "ESRCH", &signal);
 	row->judge = judge_no_such_process;
+	row->number = host->harness_started;
 	set_text(row->probe, sizeof(row->probe), "namespace-signal %d", host->harness);
 
-	row = plan_object(plan, "pid.init", host->init.ready, "not the host's PID 1", &init);
+	row = plan_object(plan, "pid.init", true, "not the host's PID 1", &init);
 	row->judge = judge_other_init;
-	row->number = host->init.started;
+	row->number = host->init_started;
 	set_text(row->probe, sizeof(row->probe), "namespace-init");
 }
 

@@ -28,11 +28,8 @@ struct host_objects {
 		bool ready;
 		int64_t serial;
 	} keyring; /* the harness's session keyring, a new one, which the sandboxes could inherit */
-	struct {
-		bool ready;
-		int64_t started;
-		char cmdline[256];
-	} init; /* the host's PID 1 */
+	int64_t init_started; /* the host's PID 1, in clock ticks since boot; -1: unknown */
+	int64_t harness_started;
 	pid_t harness;
 };
 
@@ -54,10 +51,10 @@ judge_function judge_host_ids;
 /* Facts sees_child and others: nobody else is there. */
 judge_function judge_alone;
 
-/* The harness's process number means nothing inside. */
+/* The process that started at number, the harness, cannot be signalled by its number. */
 judge_function judge_no_such_process;
 
-/* PID 1 is not the host's: start time number and command line expected. */
+/* PID 1 is not the host's, which started at number. */
 judge_function judge_other_init;
 
 /* SIGKILL does nothing to PID 1. */

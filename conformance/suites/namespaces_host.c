@@ -78,24 +78,18 @@ static void make_keyring(void)
 	objects.keyring.serial = serial;
 }
 
-static void read_init(void)
+/* When a process of the host started, in clock ticks since boot: with its number, its identity.  -1: unknown. */
+static int64_t started(pid_t pid)
 {
+	char path[32];
 	_cleanup_free_ char *stat = NULL;
-	_cleanup_free_ char *cmdline = NULL;
-	size_t length = 0;
-	if (io_read_file(AT_FDCWD, "/proc/1/stat", 4096, &stat, NULL) < 0 ||
-	    io_read_file(AT_FDCWD, "/proc/1/cmdline", 65536, &cmdline, &length) < 0)
-		return;
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (io_read_file(AT_FDCWD, path, 4096, &stat, NULL) < 0)
+		return -1;
 	char *at = strrchr(stat, ')');
 	for (int i = 0; at && i < STARTED_AFTER_NAME; i++)
 		at = strchr(at + 1, ' ');
-	if (!at)
-		return;
-	size_t kept = length < sizeof(objects.init.cmdline) - 1 ? length : sizeof(objects.init.cmdline) - 1;
-	for (size_t i = 0; i < kept; i++)
-		objects.init.cmdline[i] = cmdline[i] ? cmdline[i] : ' ';
-	objects.init.started = atoll(at);
-	objects.init.ready = true;
+	return at ? atoll(at) : -1;
 }
 
 const struct host_objects *host_objects(void)
@@ -106,7 +100,8 @@ const struct host_objects *host_objects(void)
 		make_tcp();
 		make_shm();
 		make_keyring();
-		read_init();
+		objects.harness_started = started(objects.harness);
+		objects.init_started = started(1);
 	}
 	return &objects;
 }
