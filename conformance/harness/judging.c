@@ -26,7 +26,9 @@ bool case_required(const struct test_case *test_case)
 		return false;
 	if (test_case->verdict.status != STATUS_UNSUPPORTED)
 		return true;
-	return !test_case->missing && !is_attribution(test_case->row->session);
+	/* A judge's own UNSUPPORTED says that this kernel has not what is asked for: nothing to demand of a runtime. */
+	return !test_case->missing && test_case->observed.job && test_case->observed.job->unsupported &&
+	       !is_attribution(test_case->row->session);
 }
 
 static void conclude(struct verdict *verdict, enum status status, const char *reason)
