@@ -72,8 +72,11 @@ static void plan_setns(struct seccomp_plan *sp, const struct kind *kind, enum se
 	struct requirement *row = add(sp, session, "setns", kind, "pidfd");
 	(void)snprintf(row->probe, sizeof(row->probe), "setns %s 0x%llx pidfd", kind->name,
 		       (unsigned long long)kind->flag);
-	if (!kind->reenter)
+	if (!kind->reenter) {
+		/* The bare kernel refuses with EINVAL, so that the errno alone tells. */
+		row->judge = judge_call_denied;
 		return;
+	}
 	row = add(sp, session, "setns", kind, "");
 	(void)snprintf(row->probe, sizeof(row->probe), "setns %s 0 ns", kind->name);
 }
