@@ -68,6 +68,9 @@ static void add_root(struct plan *plan, const struct path *path)
 		add_read_only(plan, path);
 		return;
 	}
+	/* Who grants making entries in / by Landlock grants it in /proc and /sys too: that much is not asked for. */
+	if (strcmp(path->path, "/") == 0)
+		return;
 	add_writable(plan, path);
 	filesystem_host_add_left(plan, path->path, path->id, path->tags);
 }
@@ -81,7 +84,7 @@ static void add_mounted(struct plan *plan, const struct path *path)
 		char way[32];
 		(void)sscanf(plan->rows[i].probe, "file-change %31s", way);
 		(void)snprintf(plan->rows[i].control_probe, sizeof(plan->rows[i].control_probe),
-			       "file-change %s /usr /usr/bin/env", way);
+			       "file-change %s /usr /usr/lib/os-release", way);
 	}
 }
 

@@ -129,8 +129,8 @@ void filesystem_host_add_left(struct plan *plan, const char *directory, const ch
 	const struct rows_text text = {"a writable root is the sandbox's own: nothing made in it reaches the host",
 				       "lay a private overlay over the host's directories", tags};
 	char path[256];
-	(void)snprintf(path, sizeof(path), "%s/.agentcore-left-%s-%d", strcmp(directory, "/") ? directory : "",
-		       plan->profile, (int)getpid());
+	/* With the id: /bin and /usr/bin may be one directory. */
+	(void)snprintf(path, sizeof(path), "%s/.agentcore-left-%s-%s-%d", directory, id, plan->profile, (int)getpid());
 
 	struct requirement *made = plan_add(plan, "filesystem", "left.%s.made", id);
 	(void)snprintf(made->probe, sizeof(made->probe), "file-leave %s", path);

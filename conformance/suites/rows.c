@@ -175,15 +175,22 @@ static int add(struct plan *plan, const char *area, const struct table *table, c
 	return 0;
 }
 
+/* A user that is not root cannot hold the policy's capabilities: such a sandbox is refused, so nothing is asked in it. */
+static bool is_wanted(const struct policy *policy, const struct table *table, const struct table_line *line)
+{
+	const char *profiles = table_cell(table, line, "profiles");
+	if (policy->capabilities && strcmp(table_cell(table, line, "session"), "user") == 0)
+		return false;
+	return strcmp(profiles, "*") == 0 || has_word(profiles, profile_name(policy->profile));
+}
+
 int rows_add(struct plan *plan, const char *area, const char *fixtures_dir, const char *name,
 	     const struct rows_word *words, struct error *err)
 {
 	const struct table *table;
 	int r = table_get(&table, fixtures_dir, name, err);
-	for (size_t i = 0; r == 0 && i < table->line_count; i++) {
-		const char *profiles = table_cell(table, &table->lines[i], "profiles");
-		if (strcmp(profiles, "*") == 0 || has_word(profiles, profile_name(plan->policy->profile)))
+	for (size_t i = 0; r == 0 && i < table->line_count; i++)
+		if (is_wanted(plan->policy, table, &table->lines[i]))
 			r = add(plan, area, table, &table->lines[i], words, err);
-	}
 	return r;
 }
