@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,9 +33,7 @@ static int scratch_make(char *path, size_t size)
 {
 	int code = ENOENT;
 	for (size_t i = 0; i < COUNT(scratch_parents); i++) {
-		if (strlen(scratch_parents[i]) + sizeof("/capability-XXXXXX") > size)
-			continue;
-		(void)strcat(strcpy(path, scratch_parents[i]), "/capability-XXXXXX");
+		(void)snprintf(path, size, "%s/capability-XXXXXX", scratch_parents[i]);
 		if (mkdtemp(path))
 			return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		code = errno;

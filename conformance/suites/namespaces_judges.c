@@ -69,9 +69,7 @@ void judge_no_such_process(const struct requirement *row, const struct observati
 	observe_result(verdict, ret, code);
 	if (row->number < 0)
 		settle(verdict, STATUS_INCONCLUSIVE, "the harness does not know when it started");
-	else if (ret < 0 && code == ESRCH)
-		settle_pass(verdict);
-	else if (started < 0 || started == row->number)
+	else if (!(ret < 0 && code == ESRCH) && (started < 0 || started == row->number))
 		settle(verdict, STATUS_FAIL, "the harness's process is there");
 	else
 		settle_pass(verdict);
@@ -130,7 +128,7 @@ void judge_init_survives(const struct requirement *row, const struct observation
 void judge_init_shielded(const struct requirement *row, const struct observation *observed,
 			 const struct observation *control, struct verdict *verdict)
 {
-	int64_t ret, code, bare, bare_code;
+	int64_t ret, code, bare = -1, bare_code = 0;
 	if (judge_unmeasured(row, observed, control, verdict) || init_is_the_machines(observed, verdict) ||
 	    init_is_the_command(observed, verdict) || !fact_needed(observed, "ret", &ret, verdict) ||
 	    !fact_needed(observed, "errno", &code, verdict))

@@ -73,12 +73,12 @@ static json_t *observe_ids(const struct host_context *context, const struct requ
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", context->probe_pid,
 		       row->fact[0] == 'U' ? "uid_map" : "gid_map");
 	int r = io_read_file(AT_FDCWD, path, 65536, &map, NULL);
-	if (r == 0) {
+	if (r == 0 && map) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/status", context->probe_pid);
 		r = io_read_file(AT_FDCWD, path, 65536, &status, NULL);
 	}
-	if (r < 0) {
-		(void)error_set(err, -r, "%s", path);
+	if (r < 0 || !map || !status) {
+		(void)error_set(err, r < 0 ? -r : EIO, "%s", path);
 		return NULL;
 	}
 	const char *field = strstr(status, row->fact);

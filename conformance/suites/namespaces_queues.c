@@ -51,8 +51,10 @@ static void msg_remove(const struct queue *queue)
 static int mq_make(struct queue *queue)
 {
 	char name[64];
+	/* The bytes of all queues of a user are limited (RLIMIT_MSGQUEUE). */
+	struct mq_attr smallest = {.mq_maxmsg = 1, .mq_msgsize = 1};
 	mq_name(queue, name, sizeof(name));
-	mqd_t made = mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666, NULL);
+	mqd_t made = mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666, &smallest);
 	if (made < 0)
 		return -errno;
 	(void)mq_close(made);
