@@ -184,6 +184,9 @@ static int make_bundle(const struct adapter *adapter, struct container *containe
 	(void)snprintf(container->id, sizeof(container->id), "agentcore-conformance-%d-%u", (int)getpid(),
 		       oci->starts++);
 	(void)snprintf(container->bundle, sizeof(container->bundle), "%s/%s", work, container->id);
+	/* Two runtimes that start at once would both make it, and one would fail. */
+	if (mkdir(oci->state, 0700) < 0 && errno != EEXIST)
+		return error_set(err, errno, "make directory %s", oci->state);
 	if (chmod(work, 0711) < 0)
 		return error_set(err, errno, "chmod %s", work);
 	if (mkdir(container->bundle, 0711) < 0 || chmod(container->bundle, 0711) < 0)

@@ -43,7 +43,6 @@ static const struct etc_file etc_files[] = {
 			"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"},
 	{"/etc/group", "root:x:0:\ntty:x:5:\nagent:x:1000:\nnogroup:x:65534:\n"},
 	{"/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"},
-	{"/etc/hostname", "sandbox\n"},
 	{"/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"},
 	{"/etc/resolv.conf", ""},
 };

@@ -15,17 +15,9 @@
 
 /* Docker's defaults, which OCI users get; typed here on purpose and not taken from the reference runtime's tables. */
 static const char *const masked_paths[] = {
-	"/proc/asound",
-	"/proc/acpi",
-	"/proc/kcore",
-	"/proc/keys",
-	"/proc/latency_stats",
-	"/proc/timer_list",
-	"/proc/timer_stats",
-	"/proc/sched_debug",
-	"/proc/scsi",
-	"/sys/firmware",
-	"/sys/devices/virtual/powercap",
+	"/proc/asound",      "/proc/interrupts",    "/proc/acpi",       "/proc/kcore",
+	"/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+	"/proc/sched_debug", "/proc/scsi",          "/sys/firmware",    "/sys/devices/virtual/powercap",
 };
 static const char *const read_only_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 
@@ -260,5 +252,7 @@ json_t *oci_config_build(const struct oci_config_input *input, struct error *err
 				   mounts(input), "linux", linux_section(input));
 	if (!config)
 		(void)error_set(err, ENOMEM, "config.json");
+	else if (oci_layers(launch->kind)->sandbox)
+		json_object_set_new(config, "hostname", json_string("sandbox"));
 	return config;
 }

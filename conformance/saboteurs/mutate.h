@@ -4,7 +4,7 @@
 #define SABOTEURS_MUTATE_H
 
 /*
- * mutate [--runtime crun] [--saboteur NAME]... [--profile standard] [--shim PATH] [--list]
+ * mutate [--runtime crun] [--saboteur NAME]... [--profile standard] [--shim PATH] [--thorough] [--list]
  * Exit status: 0 every saboteur killed and nothing stray, 1 not so, 2 usage, 4 the harness failed.
  */
 int command_mutate(int argc, char **argv);

@@ -27,6 +27,7 @@ struct saboteur {
 	 * fit.  Never for a namespace or a mount: root with all capabilities must stay in throwaway ones.
 	 */
 	bool layers_alone;
+	bool seccomp; /* breaks the filter: only then is the seccomp suite run */
 	bool leak_descriptor; /* the shim hands a descriptor of the host's root directory on */
 	struct edit edits[SABOTEUR_EDITS_MAX];
 	/* Globs (fnmatch) on the ids of cases in profile standard, "*" crossing dots. */

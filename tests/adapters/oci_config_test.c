@@ -110,7 +110,8 @@ static void test_full(void **state)
 	assert_true(has_mount(config, "/opt/conformance"));
 	assert_true(has_mount(config, "/usr"));
 	assert_false(has_mount(config, "/root"));
-	assert_int_equal(json_array_size(at(config, "linux/maskedPaths")), 11);
+	assert_int_equal(json_array_size(at(config, "linux/maskedPaths")), 12);
+	assert_member(config, "hostname", "\"sandbox\"");
 	json_decref(config);
 	json_decref(seccomp);
 }

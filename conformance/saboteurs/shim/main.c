@@ -80,16 +80,17 @@ static int become_runtime(char **argv, int argc, int start, const struct saboteu
 	char *runtime = getenv(SABOTEUR_ENV_RUNTIME);
 	if (!runtime)
 		return error_say(err, EINVAL, "%s is not set", SABOTEUR_ENV_RUNTIME);
+	static char option[] = "--preserve-fds", number[] = "1";
+	bool leak = saboteur && saboteur->leak_descriptor;
 	char **words = calloc((size_t)argc + EXTRA_ARGUMENTS + 1, sizeof(*words));
 	if (!words)
 		return error_set(err, ENOMEM, "argument vector");
 	int count = 0;
 	for (int i = 0; i < argc; i++) {
 		words[count++] = i == 0 ? runtime : argv[i];
-		/* runc takes the number as a word of its own only, crun both ways. */
-		if (i > 0 && i == start && saboteur && saboteur->leak_descriptor) {
-			words[count++] = (char[]){"--preserve-fds"};
-			words[count++] = (char[]){"1"};
+		if (start && i == start && leak) {
+			words[count++] = option;
+			words[count++] = number;
 		}
 	}
 	(void)execvp(runtime, words);
