@@ -7,10 +7,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sched.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -187,24 +185,3 @@ static int run_flags(int argc, char **argv, struct facts *facts)
 
 static const struct probe mount_flags = {"mount-flags", "PATH", "ro, nosuid, nodev, noexec of the mount", run_flags};
 PROBE(mount_flags);
-
-/* "root": device and directory that the mount at / shows. */
-static int run_root(int argc, char **argv, struct facts *facts)
-{
-	(void)argv;
-	char line[4096], device[32], shown[PATH_MAX], at[PATH_MAX], root[PATH_MAX + 40] = "";
-	if (argc != 1)
-		return 1;
-	FILE *info = fopen("/proc/self/mountinfo", "re");
-	fact_result(facts, info ? 0 : -1);
-	while (info && fgets(line, sizeof(line), info))
-		if (sscanf(line, "%*d %*d %31s %4095s %4095s", device, shown, at) == 3 && strcmp(at, "/") == 0)
-			(void)snprintf(root, sizeof(root), "%s %s", device, shown);
-	fact_text(facts, "root", root);
-	if (info)
-		(void)fclose(info);
-	return 0;
-}
-
-static const struct probe mount_root = {"mount-root", "", "device and directory of the root mount", run_root};
-PROBE(mount_root);

@@ -81,6 +81,15 @@ static int table_parse(struct table *table, struct error *err)
 	return 0;
 }
 
+static int table_load(struct table *table, const char *path, struct error *err)
+{
+	table->path = strdup(path);
+	if (!table->path)
+		return error_set(err, ENOMEM, "%s", path);
+	int r = io_read_file(AT_FDCWD, path, TABLE_BYTES_MAX, &table->text, NULL);
+	return r < 0 ? error_set(err, -r, "read %s", path) : table_parse(table, err);
+}
+
 int table_get(const struct table **table, const char *dir, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
@@ -94,11 +103,9 @@ int table_get(const struct table **table, const char *dir, const char *name, str
 	}
 
 	struct table *fresh = calloc(1, sizeof(*fresh));
-	int r = fresh && (fresh->path = strdup(path)) ? 0 : error_set(err, ENOMEM, "%s", path);
-	if (r == 0 && (r = io_read_file(AT_FDCWD, path, TABLE_BYTES_MAX, &fresh->text, NULL)) < 0)
-		(void)error_set(err, -r, "read %s", path);
-	if (r == 0)
-		r = table_parse(fresh, err);
+	if (!fresh)
+		return error_set(err, ENOMEM, "%s", path);
+	int r = table_load(fresh, path, err);
 	if (r < 0) {
 		table_free(fresh);
 		return r;
