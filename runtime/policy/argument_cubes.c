@@ -108,7 +108,7 @@ static int hold_group(const struct arg_condition *conditions, size_t count, unsi
 
 int cubes_of_conditions(const struct arg_condition *conditions, size_t count, struct cubes *holds, struct cubes *fails)
 {
-	_cleanup_free_ struct work *work = malloc(sizeof(*work));
+	_cleanup_free_ struct work *work = calloc(1, sizeof(*work));
 	unsigned groups = 0;
 
 	if (!work)

@@ -6,7 +6,7 @@
 	{                                                                                                              \
 		(v), (v), (v)                                                                                          \
 	}
-#define NONE -1
+#define NONE (-1)
 
 const struct limit_row limit_rows[LIMIT_COUNT] = {
 	[LIMIT_MEMORY_MB] =

@@ -94,10 +94,10 @@ int out_of_memory(struct document *document)
 #define KEY_MAX   64
 
 struct level {
-	bool object;
-	bool awaits_key; /* of an object: the next string is a key */
 	size_t index; /* of an array: the item */
 	char key[KEY_MAX + 1];
+	bool object;
+	bool awaits_key; /* of an object: the next string is a key */
 };
 
 /* Past the string that starts at text[at] (its opening quote), or limit; its bytes as written go to key. */
