@@ -169,14 +169,17 @@ static void act_root(struct facts *facts)
 	fact_result(facts, open("/proc/1/root", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
+/* Of a process that is not dumpable the directory is the machine's root's (proc(5)). */
+static void act_descriptors(struct facts *facts)
+{
+	fact_result(facts, open("/proc/1/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 static const struct {
 	const char *name;
 	void (*act)(struct facts *facts);
 } acts[] = {
-	{"kill", act_kill},
-	{"trace", act_trace},
-	{"mem", act_memory},
-	{"root", act_root},
+	{"kill", act_kill}, {"trace", act_trace}, {"mem", act_memory}, {"root", act_root}, {"fd", act_descriptors},
 };
 
 /* Where PID 1 is the machine's own, nothing is tried on it. */
@@ -201,7 +204,7 @@ static int run_pid1(int argc, char **argv, struct facts *facts)
 	return 1;
 }
 
-static const struct probe pid1 = {"namespace-pid1", "kill|trace|mem|root",
+static const struct probe pid1 = {"namespace-pid1", "kill|trace|mem|root|fd",
 				  "acts on PID 1, unless that is the machine's", run_pid1};
 PROBE(pid1);
 

@@ -38,6 +38,7 @@ static void report_identity(struct facts *facts)
 		fact_number(facts, "euid", effective);
 		fact_number(facts, "suid", saved);
 	}
+	fact_number(facts, "groups", getgroups(0, NULL));
 	fact_number(facts, "no_new_privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	report_status(facts);
 }

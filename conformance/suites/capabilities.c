@@ -117,6 +117,8 @@ static const struct secure_bit {
 	 "Where nothing is allowed uid 0 shall mean nothing; elsewhere the bit would take the allowed away at exec"},
 	{"keep_caps", SECBIT_KEEP_CAPS, BIT_CLEAR, "Leaving uid 0 shall give the capabilities up"},
 	{"no_setuid_fixup", SECBIT_NO_SETUID_FIXUP, BIT_CLEAR, "Leaving uid 0 shall give the capabilities up"},
+	{"no_ambient_raise", SECBIT_NO_CAP_AMBIENT_RAISE, BIT_SET,
+	 "What the command holds shall not become ambient, which every program it executes would get"},
 	{"noroot_locked", SECBIT_NOROOT_LOCKED, BIT_SET, "What the runtime chose shall not be undone from inside"},
 	{"keep_caps_locked", SECBIT_KEEP_CAPS_LOCKED, BIT_SET,
 	 "What the runtime chose shall not be undone from inside"},

@@ -15,6 +15,12 @@
 
 #define AREA "namespaces"
 
+/* What a row needs of the policy; without it the row is not planned. */
+enum {
+	NEEDS_SOCKETS = 1, /* the minimal profile has none */
+	NEEDS_USER_NAMESPACE = 2, /* else uid 0 inside is the machine's root, to whom it is open */
+};
+
 /* Rows that need no parameter of this run. */
 static const struct fixed_row {
 	const char *id, *probe, *control;
@@ -22,7 +28,7 @@ static const struct fixed_row {
 	const char *fact, *expected;
 	int64_t number2;
 	enum level level;
-	bool sockets; /* not under minimal */
+	unsigned needs;
 	struct rows_text text;
 } fixed_rows[] = {
 	{"pid.others",
@@ -33,7 +39,7 @@ static const struct fixed_row {
 	 "none but PID 1 and the command's",
 	 0,
 	 LEVEL_MUST,
-	 false,
+	 0,
 	 {"Nobody else's process is in the sandbox", "Start with CLONE_NEWPID and mount a fresh /proc", "CIS-5.16"}},
 	{"pid.init_survives",
 	 "namespace-pid1 kill",
@@ -43,7 +49,7 @@ static const struct fixed_row {
 	 "PID 1 lives",
 	 0,
 	 LEVEL_MUST,
-	 false,
+	 0,
 	 {"The command cannot end what reaps and guards it", "Be PID 1 of a pid namespace", NULL}},
 	{"pid.init_trace",
 	 "namespace-pid1 trace",
@@ -53,7 +59,7 @@ static const struct fixed_row {
 	 "refused",
 	 0,
 	 LEVEL_MUST,
-	 false,
+	 0,
 	 {"The runtime's own process must not be steered from inside", "Make PID 1 non-dumpable (PR_SET_DUMPABLE 0)",
 	  "CVE-2019-5736 CVE-2016-9962"}},
 	{"pid.init_memory",
@@ -64,7 +70,7 @@ static const struct fixed_row {
 	 "refused",
 	 0,
 	 LEVEL_MUST,
-	 false,
+	 0,
 	 {"The runtime's own memory must not be written from inside", "Make PID 1 non-dumpable (PR_SET_DUMPABLE 0)",
 	  "CVE-2016-9962"}},
 	{"pid.init_root",
@@ -75,9 +81,31 @@ static const struct fixed_row {
 	 "refused",
 	 0,
 	 LEVEL_MUST,
-	 false,
+	 0,
 	 {"What the runtime's own process has open must not be reached through /proc",
 	  "Make PID 1 non-dumpable (PR_SET_DUMPABLE 0)", "CVE-2019-5736 CVE-2024-21626"}},
+	{"pid.init_descriptors",
+	 "namespace-pid1 fd",
+	 "=",
+	 judge_init_shielded,
+	 NULL,
+	 "refused",
+	 0,
+	 LEVEL_MUST,
+	 NEEDS_USER_NAMESPACE,
+	 {"What the runtime's own process has open must not even be listed",
+	  "Make PID 1 non-dumpable (PR_SET_DUMPABLE 0)", "CVE-2019-5736 CVE-2024-21626"}},
+	{"user.groups",
+	 "privilege-identity",
+	 "",
+	 judge_fact_equals,
+	 "groups",
+	 "0",
+	 0,
+	 LEVEL_MUST,
+	 0,
+	 {"No supplementary group of the caller's comes along", "Call setgroups(0, NULL) before changing ids",
+	  "CVE-2022-36109"}},
 	{"pid.reaped",
 	 "namespace-reap",
 	 "",
@@ -86,7 +114,7 @@ static const struct fixed_row {
 	 "waited for within 1 s",
 	 0,
 	 LEVEL_MUST,
-	 false,
+	 0,
 	 {"Zombies would use up the process limit", "Wait for every child in PID 1", NULL}},
 	{"net.interfaces",
 	 "namespace-interfaces",
@@ -96,7 +124,7 @@ static const struct fixed_row {
 	 "lo",
 	 0,
 	 LEVEL_MUST,
-	 false,
+	 0,
 	 {"Network none has the loopback interface and nothing else", "Move no interface into the namespace",
 	  "CIS-5.10"}},
 	{"net.loopback",
@@ -107,7 +135,7 @@ static const struct fixed_row {
 	 "4 bytes to itself",
 	 0,
 	 LEVEL_MUST,
-	 true,
+	 NEEDS_SOCKETS,
 	 {"Programs talk to themselves over 127.0.0.1", "Set lo up in the new namespace", NULL}},
 	{"net.route",
 	 "namespace-route",
@@ -117,7 +145,7 @@ static const struct fixed_row {
 	 "ENETUNREACH|EPERM|EACCES|EAFNOSUPPORT|ENOSYS",
 	 1,
 	 LEVEL_MUST,
-	 false,
+	 0,
 	 {"Network none leads nowhere", "Add no route to the namespace", "CIS-5.10"}},
 	{"uts.hostname",
 	 "namespace-uts",
@@ -127,7 +155,7 @@ static const struct fixed_row {
 	 "not the host's",
 	 0,
 	 LEVEL_MUST,
-	 false,
+	 0,
 	 {"The host's name is not the sandbox's business", "Set a host name of the sandbox's own", "CIS-5.21"}},
 	{"cgroup.paths",
 	 "namespace-cgroup",
@@ -137,7 +165,7 @@ static const struct fixed_row {
 	 "/",
 	 0,
 	 LEVEL_SHOULD,
-	 false,
+	 0,
 	 {"The host's cgroup tree is not seen", "Unshare the cgroup namespace after joining the cgroup", "CIS-5.25"}},
 };
 
@@ -153,9 +181,11 @@ static void set_text(char *text, size_t size, const char *format, ...)
 
 static void plan_fixed(struct plan *plan)
 {
+	unsigned met = (plan->policy->profile == PROFILE_MINIMAL ? 0 : NEEDS_SOCKETS) |
+		       (plan->policy->user_namespace ? NEEDS_USER_NAMESPACE : 0);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed_rows); i++) {
 		const struct fixed_row *fixed = &fixed_rows[i];
-		if (fixed->sockets && plan->policy->profile == PROFILE_MINIMAL)
+		if (fixed->needs & ~met)
 			continue;
 		struct requirement *row = plan_add(plan, AREA, "%s", fixed->id);
 		row->level = fixed->level;
