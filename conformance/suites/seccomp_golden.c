@@ -75,13 +75,15 @@ static int read_line(struct golden_calls *calls, const struct table *table, cons
 	long number = strtol(digits, &end, 10);
 	if (*end || number < 0 || number > GOLDEN_LAST_NUMBER || !*name)
 		return error_say(err, EINVAL, "%s:%zu: not a system call", table->path, line->number);
-	enum golden_verdict verdict = read_cell(table_cell(table, line, profile_name(policy->profile)), policy);
+	const char *cell = table_cell(table, line, profile_name(policy->profile));
+	enum golden_verdict verdict = read_cell(cell, policy);
 	if (verdict == GOLDEN_NONE)
 		return error_say(err, EINVAL, "%s:%zu: %s: not a verdict", table->path, line->number, name);
 	if (calls->by_number[number].name)
 		return error_say(err, EINVAL, "%s:%zu: number %ld is there twice", table->path, line->number, number);
-	calls->by_number[number] =
-		(struct golden_call){name, table_cell(table, line, "note"), adjust(verdict, name, policy)};
+	verdict = adjust(verdict, name, policy);
+	bool lifted = verdict == GOLDEN_ALLOW && strcmp(cell, "allow") != 0;
+	calls->by_number[number] = (struct golden_call){name, table_cell(table, line, "note"), verdict, lifted};
 	return 0;
 }
 

@@ -23,6 +23,7 @@ struct golden_call {
 	const char *name; /* NULL for a hole */
 	const char *note;
 	enum golden_verdict verdict;
+	bool lifted; /* allowed by the policy's list or capability, not by the profile */
 };
 
 /* Indexed by number.  Text lives until the program ends. */

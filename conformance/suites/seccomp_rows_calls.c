@@ -22,6 +22,8 @@ static void plan_allowed(struct seccomp_plan *sp, int number, const struct golde
 {
 	struct requirement *row = plan_add(sp->plan, SECCOMP_AREA, "allow.%s", call->name);
 	ask_safely(row, (uint64_t)number);
+	/* What a profile denies mostly needs a capability as well: where all are held, the filter alone answers. */
+	row->session = call->lifted ? SESSION_SECCOMP_ALONE : SESSION_FULL;
 	row->judge = judge_call_allowed;
 	row->level = number > LAST_WIDELY_KNOWN ? LEVEL_SHOULD : LEVEL_MUST;
 	row->timeout_ms = strcmp(call->name, "sync") == 0 ? SYNC_TIMEOUT_MS : 0;
