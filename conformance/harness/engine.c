@@ -160,10 +160,13 @@ static size_t running(const struct engine *engine, struct session **sessions)
 	return count;
 }
 
-static void report_job(struct engine *engine, const struct job *job)
+static void settle_job(struct engine *engine, const struct job *job)
 {
-	if (job->state == JOB_DONE && engine->options.on_job)
+	if (job->state != JOB_DONE)
+		return;
+	if (engine->options.on_job)
 		engine->options.on_job(engine->options.data, job);
+	judge_ready(engine);
 }
 
 static void start_jobs(struct engine *engine)
@@ -171,7 +174,7 @@ static void start_jobs(struct engine *engine)
 	struct job *job;
 	while (running(engine, NULL) < engine->options.jobs && (job = next_job(engine))) {
 		job_start(job);
-		report_job(engine, job);
+		settle_job(engine, job);
 	}
 }
 
@@ -182,7 +185,7 @@ static void advance_jobs(struct engine *engine)
 		if (job->state != JOB_RUNNING)
 			continue;
 		job_advance(job);
-		report_job(engine, job);
+		settle_job(engine, job);
 	}
 }
 
@@ -218,7 +221,6 @@ int engine_run(struct engine *engine)
 	int r = 0;
 	while (r == 0) {
 		start_jobs(engine);
-		judge_ready(engine);
 		size_t count = running(engine, sessions);
 		if (count == 0)
 			break;
