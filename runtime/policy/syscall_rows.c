@@ -100,6 +100,7 @@ EVERY_WHERE(ioctl, ioctl_without_injection),
 
 /* --- Paths -------------------------------------------------------------------------------------- */
 EVERY(access), EVERY(chdir), EVERY(faccessat), EVERY(faccessat2), EVERY(fchdir), EVERY(fgetxattr), EVERY(flistxattr),
+EVERY(getxattrat), EVERY(listxattrat),
 EVERY(futimesat), EVERY(getcwd), EVERY(getxattr), EVERY(lgetxattr), EVERY(link), EVERY(linkat), EVERY(listxattr),
 EVERY(llistxattr), EVERY(lstat), EVERY(mkdir), EVERY(mkdirat), EVERY(readlink), EVERY(readlinkat), EVERY(rename),
 EVERY(renameat), EVERY(renameat2), EVERY(rmdir), EVERY(stat), EVERY(statfs), EVERY(statx), EVERY(symlink),
@@ -110,6 +111,10 @@ EVERY_WHERE(fchmod, mode_1_without_setid), EVERY_WHERE(fchmodat, mode_2_without_
 EVERY_WHERE(fchmodat2, mode_2_without_setid), EVERY_WHERE(open, open_without_setid),
 ROW(openat2, .refusal = ENOSYS,
     .why_denied = "its mode is behind a pointer, where no filter can keep setuid bits out; programs fall back to openat"),
+
+/* Without capabilities these reach the caller's own files alone; cp -p, tar and sed -i fail where they are refused. */
+EVERY(chown), EVERY(fchown), EVERY(fchownat), EVERY(lchown), EVERY(fremovexattr), EVERY(fsetxattr),
+EVERY(lremovexattr), EVERY(lsetxattr), EVERY(removexattr), EVERY(removexattrat), EVERY(setxattr), EVERY(setxattrat),
 
 /* --- Memory ------------------------------------------------------------------------------------- */
 EVERY(madvise), EVERY(map_shadow_stack), EVERY(membarrier), EVERY(mincore), EVERY(mlock), EVERY(mlock2),
@@ -154,14 +159,9 @@ STANDARD(setfsgid, WHY), STANDARD(setfsuid, WHY), STANDARD(setgid, WHY), STANDAR
 STANDARD(setregid, WHY), STANDARD(setresgid, WHY), STANDARD(setresuid, WHY), STANDARD(setreuid, WHY),
 STANDARD(setuid, WHY),
 #undef WHY
-#define WHY "owners do not change where no capability is held"
-STANDARD(chown, WHY), STANDARD(fchown, WHY), STANDARD(fchownat, WHY), STANDARD(lchown, WHY),
-#undef WHY
 #define WHY "special files and file attributes beyond mode and times are not untrusted code's to set"
 STANDARD_WHERE(mknod, mode_1_without_setid, WHY), STANDARD_WHERE(mknodat, mode_2_without_setid, WHY),
-STANDARD(file_getattr, WHY), STANDARD(file_setattr, WHY), STANDARD(fremovexattr, WHY), STANDARD(fsetxattr, WHY),
-STANDARD(getxattrat, WHY), STANDARD(listxattrat, WHY), STANDARD(lremovexattr, WHY), STANDARD(lsetxattr, WHY),
-STANDARD(removexattr, WHY), STANDARD(removexattrat, WHY), STANDARD(setxattr, WHY), STANDARD(setxattrat, WHY),
+STANDARD(file_getattr, WHY), STANDARD(file_setattr, WHY),
 #undef WHY
 #define WHY "System V IPC: shared kernel objects that outlive the process, rarely used and often attacked"
 STANDARD(msgctl, WHY), STANDARD(msgget, WHY), STANDARD(msgrcv, WHY), STANDARD(msgsnd, WHY), STANDARD(semctl, WHY),
