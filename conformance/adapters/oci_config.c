@@ -35,7 +35,8 @@ static const struct oci_layers layers_of[SESSION_COUNT] = {
 			  .capabilities = true,
 			  .no_new_privs = true,
 			  .rlimits = true},
-	[SESSION_SECCOMP_ALONE] = {.known = true, .seccomp = true},
+	/* Without no_new_privs these runtimes install the filter before they change user, which a strict one forbids. */
+	[SESSION_SECCOMP_ALONE] = {.known = true, .seccomp = true, .no_new_privs = true},
 	[SESSION_CAPABILITIES_ALONE] = {.known = true, .capabilities = true},
 	[SESSION_NO_NEW_PRIVS_ALONE] = {.known = true, .no_new_privs = true, .user = true},
 	[SESSION_RLIMITS_ALONE] = {.known = true, .rlimits = true},
@@ -151,9 +152,10 @@ static const struct mount_row sandbox_mounts[] = {
 	{"/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k"},
 	{"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
 	{"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"},
-	{"/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777"},
-	{"/workspace", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777"},
 };
+
+/* Where the command may write.  The minimal template lets nothing be executed there, which mount options can say too. */
+static const char *const writable_places[] = {"/tmp", "/workspace"};
 
 /* The bare root has everything but a /proc of the new pid namespace. */
 static const struct mount_row bare_mounts[] = {
@@ -187,6 +189,11 @@ static json_t *mounts(const struct oci_config_input *input)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sandbox_mounts); i++)
 		add_mount(array, &sandbox_mounts[i]);
+	bool execute = strcmp(input->launch->policy->apparmor_profile, "agentcore-minimal") != 0;
+	for (size_t i = 0; i < ARRAY_SIZE(writable_places); i++)
+		add_mount(array,
+			  &(struct mount_row){writable_places[i], "tmpfs", "tmpfs",
+					      execute ? "nosuid,nodev,mode=1777" : "nosuid,nodev,noexec,mode=1777"});
 	for (size_t i = 0; oci_host_directories[i]; i++) {
 		if (oci_host_has(oci_host_directories[i]))
 			add_bind(array, oci_host_directories[i], oci_host_directories[i], "bind,ro,nosuid,nodev");

@@ -81,6 +81,21 @@ static bool op_drop(const struct operands *on)
 	return changed;
 }
 
+/* Lay the members over the object; one that is null goes. */
+static bool lay_over(json_t *object, json_t *members)
+{
+	const char *key;
+	json_t *value;
+	if (json_object_update(object, members) < 0)
+		return false;
+	json_object_foreach(members, key, value)
+	{
+		if (json_is_null(value))
+			(void)json_object_del(object, key);
+	}
+	return true;
+}
+
 static bool op_patch(const struct operands *on)
 {
 	json_t *array = on->parent ? json_object_get(on->parent, on->key) : NULL;
@@ -88,7 +103,7 @@ static bool op_patch(const struct operands *on)
 	for (size_t i = 0; i < json_array_size(array); i++) {
 		json_t *element = json_array_get(array, i);
 		if (matches(element, on->match) && !matches(element, on->value))
-			changed |= json_object_update(element, on->value) == 0;
+			changed |= lay_over(element, on->value);
 	}
 	return changed;
 }

@@ -13,7 +13,7 @@ enum edit_op {
 	EDIT_REMOVE, /* the member at path goes; it must be there */
 	EDIT_APPEND, /* the array at path gets value as its last element; made where it is missing */
 	EDIT_DROP, /* of the array at path, every element that matches goes; there must be one */
-	EDIT_PATCH, /* the members of value are laid over every matching element of the array at path; there must be one */
+	EDIT_PATCH, /* value's members are laid over every matching element of the array at path (null: it goes) */
 	EDIT_SECCOMP_ALLOW, /* the system call that value names is allowed whatever its arguments are */
 	EDIT_SECCOMP_ERRNO, /* every rule, and the default, that answers errno value.from answers value.to */
 };

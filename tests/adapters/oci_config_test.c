@@ -161,7 +161,7 @@ static void test_layers_alone(void **state)
 {
 	(void)state;
 	static const struct alone rows[] = {
-		{SESSION_SECCOMP_ALONE, false, false, 0, 0},
+		{SESSION_SECCOMP_ALONE, false, true, 0, 0},
 		{SESSION_CAPABILITIES_ALONE, true, false, 0, 0},
 		{SESSION_NO_NEW_PRIVS_ALONE, false, true, 0, 1000},
 		{SESSION_RLIMITS_ALONE, false, false, 3, 0},

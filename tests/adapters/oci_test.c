@@ -97,7 +97,7 @@ static void test_layers_alone(void **state)
 		enum session_kind kind;
 		const char *expected;
 	} rows[] = {
-		{SESSION_SECCOMP_ALONE, "0 0 2 all"},
+		{SESSION_SECCOMP_ALONE, "0 1 2 all"},
 		{SESSION_CAPABILITIES_ALONE, "0 0 0 some"},
 		{SESSION_NO_NEW_PRIVS_ALONE, "1000 1 0 some"},
 		{SESSION_RLIMITS_ALONE, "0 0 0 all memlock"},
