@@ -195,7 +195,7 @@ static bool stop_asked(const struct engine *engine)
 	return fd.fd >= 0 && poll(&fd, 1, 0) > 0;
 }
 
-/* Judge what was measured, and say of the rest that nobody wanted to wait for it. */
+/* Jobs that ended were judged; of the rest nobody wanted to wait for the answers. */
 static void stop(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->job_count; i++)

@@ -170,6 +170,7 @@ void job_advance(struct job *job)
 void job_stop(struct job *job, const char *reason)
 {
 	give_reason(job, reason);
+	session_give_up(job->session, reason);
 	finish(job);
 }
 

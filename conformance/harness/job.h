@@ -81,7 +81,7 @@ void job_start(struct job *job);
 /* Look at a running job's session: go on to the host probes, start it anew, or end it when there is no more to do. */
 void job_advance(struct job *job);
 
-/* End a running job with what it has. */
+/* End a running job at once, with what it has.  reason is borrowed. */
 void job_stop(struct job *job, const char *reason);
 
 /* What came back; *why gets the reason when nothing did, *duration_us the time it took. */

@@ -306,6 +306,9 @@ int conformance_run(const struct run_options *options, struct summary *summary, 
 	if (r < 0)
 		return r;
 	r = set_up(&run, err);
+	/* What the options name is not there: that is for whoever gave them to mend. */
+	if (r == -ENOENT)
+		r = -EINVAL;
 	if (r == 0)
 		r = execute(&run, err);
 	*summary = run.summary;

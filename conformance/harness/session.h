@@ -73,6 +73,9 @@ const struct host_context *session_host_context(struct session *session);
  */
 void session_describe_death(struct session *session, char *text, size_t size);
 
+/* Treat the session as dead: session_close will not wait for what it still has to do.  reason is borrowed. */
+void session_give_up(struct session *session, const char *reason);
+
 /*
  * Close the probe's input, wait at most 5 s, end what is left by pid, and reap.  *exit_status (may be NULL) gets the
  * runtime's wait status.  Accepts NULL.

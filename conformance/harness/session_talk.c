@@ -25,7 +25,7 @@ void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void die(struct session *session, const char *reason)
+void session_give_up(struct session *session, const char *reason)
 {
 	session->dead = true;
 	if (!session->dead_reason)
@@ -75,7 +75,7 @@ static bool next_request(struct session *session)
 	int length = snprintf(session->request, sizeof(session->request), "@%d %zu %s\n", limit_of(question),
 			      session->sent, question->request);
 	if (length < 0 || (size_t)length >= sizeof(session->request)) {
-		die(session, "a request is too long");
+		session_give_up(session, "a request is too long");
 		return false;
 	}
 	session->request_length = (size_t)length;
@@ -137,7 +137,7 @@ static void take_answer(struct session *session, const char *line, size_t length
 	if (session->answered >= session->sent || !json_is_integer(id) ||
 	    json_integer_value(id) != (json_int_t)session->answered || !read_state(answer, &state) ||
 	    !json_is_object(facts)) {
-		die(session, "what came on the probe's output was not its answer");
+		session_give_up(session, "what came on the probe's output was not its answer");
 		json_decref(answer);
 		return;
 	}
@@ -176,7 +176,7 @@ static bool make_room(struct session *session)
 void talk_read(struct session *session)
 {
 	if (!make_room(session)) {
-		die(session, "an answer is too long");
+		session_give_up(session, "an answer is too long");
 		return;
 	}
 	ssize_t n = read(session->out_fd, session->answer + session->answer_length,
@@ -185,7 +185,7 @@ void talk_read(struct session *session)
 		return;
 	if (n <= 0) {
 		close_fd(&session->out_fd);
-		die(session, NULL);
+		session_give_up(session, NULL);
 		return;
 	}
 	session->answer_length += (size_t)n;
@@ -223,7 +223,7 @@ int talk_remaining_ms(const struct session *session, uint64_t now_us)
 void talk_check_deadline(struct session *session, uint64_t now_us)
 {
 	if (talk_remaining_ms(session, now_us) == 0)
-		die(session, "the sandbox did not answer in time");
+		session_give_up(session, "the sandbox did not answer in time");
 }
 
 static short input_events(const struct session *session)
