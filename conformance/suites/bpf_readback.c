@@ -29,7 +29,7 @@ static int read_one(pid_t pid, size_t index, struct bpf_program *program)
 static int read_all(pid_t pid, struct bpf_stack *stack)
 {
 	for (;;) {
-		struct bpf_program program;
+		struct bpf_program program = {0};
 		int r = read_one(pid, stack->count, &program);
 		/* A process that never had a filter answers EINVAL: it is in no seccomp mode. */
 		if (r == -ENOENT || (r == -EINVAL && stack->count == 0))
@@ -54,9 +54,13 @@ int bpf_read_installed(pid_t pid, struct bpf_stack *stack, struct error *err)
 	/* Seize, not attach: no SIGSTOP that the process could see or that would outlive us. */
 	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
 		return error_set(err, errno, "cannot trace process %d", pid);
+	errno = 0;
 	if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0 || waitpid(pid, &status, __WALL) != pid ||
-	    !WIFSTOPPED(status))
-		return error_set(err, errno ? errno : ESRCH, "cannot stop process %d", pid);
+	    !WIFSTOPPED(status)) {
+		int code = errno;
+		(void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
+		return error_set(err, code ? code : ESRCH, "cannot stop process %d", pid);
+	}
 	int r = read_all(pid, &fresh);
 	(void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	if (r < 0) {
