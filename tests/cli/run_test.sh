@@ -62,8 +62,10 @@ run "$agentcore" run --network none --env GREETING=hello -- /usr/bin/env
 expect "--env adds" 0 '^GREETING=hello$'
 run "$agentcore" run --network none --cwd /tmp -- /bin/pwd
 expect "--cwd" 0 '^/tmp$'
-run "$agentcore" run --network none --user 1000:1000 -- /usr/bin/id -u
+run "$agentcore" run --profile minimal --network none --user 1000:1000 -- /usr/bin/id -u
 expect "--user" 0 '^1000$'
+run "$agentcore" run --profile standard --network none --user 1000:1000 -- /usr/bin/id -u
+expect "a user who could not hold the policy's capabilities is refused" 125 'capabilities'
 mkdir "$scratch/shared" && echo data >"$scratch/shared/file" && chmod 755 "$scratch"
 run "$agentcore" run --network none --bind "$scratch/shared:/shared:ro" -- /bin/cat /shared/file
 expect "--bind" 0 '^data$'
