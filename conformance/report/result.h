@@ -22,9 +22,15 @@ struct result {
 };
 
 struct summary {
+	/*
+	 * required: the MUST cases but those that the policy does not ask for (NOT_APPLICABLE) and those UNSUPPORTED
+	 * because the machine lacks what they need or because the adapter cannot start a layer alone.
+	 * executed: how many of the required ended in PASS, FAIL, XFAIL or XPASS.
+	 */
 	size_t required, executed, total;
 	size_t counts[STATUS_COUNT];
-	bool conformant;
+	bool breached; /* a MUST failed, or an expectation is out of date */
+	bool conformant; /* not breached, and executed = required */
 	uint64_t duration_us;
 	unsigned sandbox_starts;
 };
