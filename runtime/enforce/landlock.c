@@ -57,8 +57,9 @@ static uint64_t handled_rights(int abi)
 
 static uint64_t rights_of(unsigned access)
 {
-	return (access & MAC_READ ? FS_READ : 0) | (access & MAC_WRITE ? FS_WRITE : 0) |
-	       (access & MAC_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0) | (access & MAC_DEVICE ? FS_IOCTL_DEV : 0);
+	return (access & MAC_READ ? FS_READ : 0) | (access & MAC_LIST ? LANDLOCK_ACCESS_FS_READ_DIR : 0) |
+	       (access & MAC_WRITE ? FS_WRITE : 0) | (access & MAC_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0) |
+	       (access & MAC_DEVICE ? FS_IOCTL_DEV : 0);
 }
 
 static int grant(int ruleset, const char *path, uint64_t rights, uint64_t handled, struct error *err)
