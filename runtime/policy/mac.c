@@ -29,6 +29,7 @@
 
 #define PROGRAMS "programs and libraries of the root"
 #define DEVICES  "the devices that a sandbox has; any other node stays shut"
+#define ROOT     "a writable root: every top-level directory but proc and sys"
 
 /* clang-format off */
 const struct mac_row mac_rows[] = {
@@ -72,8 +73,14 @@ ROW("/var", R | W | X, DOCKER, "files are left to the mounts"),
 ROW("/mnt", R | W | X, DOCKER, "files are left to the mounts"),
 ROW("/media", R | W | X, DOCKER, "files are left to the mounts"),
 
-/* Also new names directly below "/", which no row on a directory could grant; /proc, /sys and /dev are kept by their mounts. */
-WRITABLE("/", R | W | X, EACH, "a writable root is the sandbox's own"),
+/* New names directly below "/" are not among them: a grant on "/" would reach into /proc, /sys and /dev too. */
+WRITABLE("/usr", W, EACH, ROOT), WRITABLE("/bin", W, EACH, ROOT), WRITABLE("/sbin", W, EACH, ROOT),
+WRITABLE("/lib", W, EACH, ROOT), WRITABLE("/lib32", W, EACH, ROOT), WRITABLE("/lib64", W, EACH, ROOT),
+WRITABLE("/libx32", W, EACH, ROOT), WRITABLE("/etc", W, EACH, ROOT), WRITABLE("/app", W, EACH, ROOT),
+WRITABLE("/opt", W, EACH, ROOT), WRITABLE("/home", R | W | X, EACH, ROOT), WRITABLE("/root", R | W | X, EACH, ROOT),
+WRITABLE("/run", R | W, EACH, ROOT), WRITABLE("/srv", R | W | X, EACH, ROOT), WRITABLE("/var", R | W | X, EACH, ROOT),
+WRITABLE("/mnt", R | W | X, EACH, ROOT), WRITABLE("/media", R | W | X, EACH, ROOT),
+WRITABLE("/boot", R | W, EACH, ROOT),
 };
 /* clang-format on */
 
