@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -64,8 +65,13 @@ static uint64_t rights_of(unsigned access)
 
 static int grant(int ruleset, const char *path, uint64_t rights, uint64_t handled, struct error *err)
 {
-	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	/*
+	 * A link grants nothing: where it leads, that place's own row decides.  Followed, a root file system could turn
+	 * /app into the host's binary behind /proc/self/exe (CVE-2019-5736), or into "/".
+	 */
+	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+	_cleanup_fd_ int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
 		return 0;
 	if (fd < 0)
 		return error_set(err, errno, "Landlock rule for %s", path);
