@@ -39,13 +39,17 @@ static void note_met(const struct saboteur *saboteur, const char *id, bool met[S
 		met[i] |= fnmatch(saboteur->must[i], id, 0) == 0;
 }
 
-static void note_case(const struct saboteur *saboteur, const char *id, enum colour colour, struct judgement *judgement)
+static void note_case(const struct saboteur *saboteur, const char *id, const json_t *now, struct judgement *judgement)
 {
+	enum colour colour = colour_of(now);
 	bool allowed = saboteur_matches(saboteur->must, id) || saboteur_matches(saboteur->may, id);
 	if (colour == RED)
 		judgement->reds++;
-	if (colour != GREEN && !allowed)
-		json_array_append_new(colour == RED ? judgement->strays : judgement->unmeasured, json_string(id));
+	if (colour == RED && !allowed)
+		json_array_append_new(judgement->strays, json_string(id));
+	if (colour == UNMEASURED && !allowed)
+		json_array_append_new(judgement->unmeasured,
+				      json_sprintf("%s (%s)", id, now ? text_of(now, "status") : "no result"));
 }
 
 void judge_saboteur(const struct saboteur *saboteur, json_t *baseline, json_t *broken, struct judgement *judgement)
@@ -60,9 +64,9 @@ void judge_saboteur(const struct saboteur *saboteur, json_t *baseline, json_t *b
 		const char *id = text_of(before, "id");
 		if (colour_of(before) != GREEN)
 			continue;
-		enum colour colour = colour_of(json_object_get(index, id));
-		note_case(saboteur, id, colour, judgement);
-		if (colour == RED)
+		const json_t *now = json_object_get(index, id);
+		note_case(saboteur, id, now, judgement);
+		if (colour_of(now) == RED)
 			note_met(saboteur, id, met);
 	}
 	json_decref(index);

@@ -13,7 +13,7 @@ struct judgement {
 	bool killed; /* of every `must` pattern at least one case turned red */
 	size_t reds; /* cases that PASS on the good runtime and FAIL, CRASH or TIMEOUT on the broken one */
 	json_t *strays; /* owned: ids that turned red outside of `must` and `may` */
-	json_t *unmeasured; /* owned: ids that PASS on the good runtime and were not judged on the broken one */
+	json_t *unmeasured; /* owned: ids that PASS on the good runtime and were not judged on the broken one: "ID (STATUS)" */
 	json_t *unmet; /* owned: `must` patterns without a red case */
 };
 

@@ -36,9 +36,9 @@ static const struct row rows[] = {
 	{"a.one=PASS b.x=PASS d.other=PASS", "a.one=FAIL b.x=FAIL d.other=FAIL", true, false, 3, "d.other", "", ""},
 	/* A sandbox that does not start is not a discovery. */
 	{"a.one=PASS b.x=PASS", "a.one=ERROR b.x=ERROR", false, false, 0, "", "", "a.one,b.*"},
-	{"a.one=PASS b.x=PASS d.other=PASS", "a.one=FAIL b.x=FAIL d.other=INCONCLUSIVE", true, false, 2, "", "d.other",
-	 ""},
-	{"a.one=PASS b.x=PASS d.other=PASS", "a.one=FAIL b.x=FAIL", true, false, 2, "", "d.other", ""},
+	{"a.one=PASS b.x=PASS d.other=PASS", "a.one=FAIL b.x=FAIL d.other=INCONCLUSIVE", true, false, 2, "",
+	 "d.other (INCONCLUSIVE)", ""},
+	{"a.one=PASS b.x=PASS d.other=PASS", "a.one=FAIL b.x=FAIL", true, false, 2, "", "d.other (no result)", ""},
 	/* What the good runtime fails already is no evidence either way. */
 	{"a.one=FAIL b.x=PASS", "a.one=FAIL b.x=FAIL", false, false, 1, "", "", "a.one"},
 	{"a.one=PASS b.x=PASS d.other=FAIL", "a.one=FAIL b.x=FAIL d.other=ERROR", true, true, 2, "", "", ""},
