@@ -198,13 +198,11 @@ static int write_config(const struct adapter *adapter, const struct adapter_laun
 			const struct container *container, json_t *seccomp, struct error *err)
 {
 	const struct oci *oci = adapter->private_data;
-	char root[PATH_MAX + 16], cgroups[CONTAINER_ID_SIZE + 1], path[PATH_MAX + 16];
-	(void)snprintf(root, sizeof(root), "%s/%s", container->bundle,
-		       oci_layers(launch->kind)->sandbox ? "rootfs" : "root");
+	char cgroups[CONTAINER_ID_SIZE + 1], path[PATH_MAX + 16];
 	(void)snprintf(cgroups, sizeof(cgroups), "/%s", container->id);
 	struct oci_config_input input = {
 		.launch = launch,
-		.root_path = root,
+		.bundle = container->bundle,
 		.cgroups_path = oci->dialect->cgroups_path ? cgroups : NULL,
 		.seccomp = seccomp,
 	};
@@ -250,8 +248,11 @@ static int prepare(void *data, struct error *err)
 	if (child->hide_unified && umount2("/sys/fs/cgroup/unified", MNT_DETACH) < 0 && errno != EINVAL &&
 	    errno != ENOENT)
 		return error_set(err, errno, "hide /sys/fs/cgroup/unified");
+	const struct policy *policy = child->launch->policy;
 	if (oci_layers(child->launch->kind)->sandbox)
-		return 0;
+		return policy->read_only_filesystem
+			       ? 0
+			       : oci_writable_lay(child->container->bundle, policy->user_namespace, err);
 	/* The tmpfs of the bare root covers the bundle, whose config.json the runtime has yet to read. */
 	char config[PATH_MAX + 16];
 	(void)snprintf(config, sizeof(config), "%s/config.json", child->container->bundle);

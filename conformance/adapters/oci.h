@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The OCI adapter in three parts: oci_config.c says the policy in the words of a config.json, oci_bundle.c lays the
- * root file system, oci.c starts and removes the container.
+ * The OCI adapter in four parts: oci_config.c says the policy in the words of a config.json, oci_bundle.c lays the root
+ * file system, oci_writable.c what of the host may be written in it, oci.c starts and removes the container.
  */
 #ifndef ADAPTERS_OCI_H
 #define ADAPTERS_OCI_H
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,7 +32,7 @@ const struct oci_layers *oci_layers(enum session_kind kind);
 
 struct oci_config_input {
 	const struct adapter_launch *launch;
-	const char *root_path; /* of the root file system on the host */
+	const char *bundle; /* of the container; with "/rootfs" or "/root" its root file system */
 	const char *cgroups_path; /* linux.cgroupsPath, or NULL: none */
 	json_t *seccomp; /* linux.seccomp, borrowed, or NULL */
 };
@@ -53,6 +54,15 @@ bool oci_host_has(const char *path);
  * All of it is owned by OCI_ID_BASE (owner), so that inside it is root's.  0, or a negative errno with err set.
  */
 int oci_bundle_lay(const char *bundle, uint32_t owner, struct error *err);
+
+/*
+ * Lay writable copies of the host's directories beneath BUNDLE/writable, in the caller's mount namespace, which must be
+ * private.  user_namespace: their files shall belong to the container's ids.  0, or a negative errno with err set.
+ */
+int oci_writable_lay(const char *bundle, bool user_namespace, struct error *err);
+
+/* Where the copy of a host directory will be. */
+void oci_writable_path(char path[PATH_MAX], const char *bundle, const char *directory);
 
 /* Remove a tree; never follows a link nor leaves the file system.  Accepts a path that is not there. */
 void oci_bundle_remove(const char *path);

@@ -179,6 +179,17 @@ static void add_bind(json_t *mounts, const char *source, const char *destination
 	add_mount(mounts, &(struct mount_row){destination, "bind", source, options});
 }
 
+/* Read-only as it is, or a writable copy (oci_writable.c). */
+static void add_host_directory(json_t *mounts, const struct oci_config_input *input, const char *directory)
+{
+	char copy[PATH_MAX];
+	oci_writable_path(copy, input->bundle, directory);
+	bool read_only = input->launch->policy->read_only_filesystem;
+	if (oci_host_has(directory))
+		add_bind(mounts, read_only ? directory : copy, directory,
+			 read_only ? "bind,ro,nosuid,nodev" : "bind,nosuid,nodev");
+}
+
 static json_t *mounts(const struct oci_config_input *input)
 {
 	json_t *array = json_array();
@@ -194,10 +205,8 @@ static json_t *mounts(const struct oci_config_input *input)
 		add_mount(array,
 			  &(struct mount_row){writable_places[i], "tmpfs", "tmpfs",
 					      execute ? "nosuid,nodev,mode=1777" : "nosuid,nodev,noexec,mode=1777"});
-	for (size_t i = 0; oci_host_directories[i]; i++) {
-		if (oci_host_has(oci_host_directories[i]))
-			add_bind(array, oci_host_directories[i], oci_host_directories[i], "bind,ro,nosuid,nodev");
-	}
+	for (size_t i = 0; oci_host_directories[i]; i++)
+		add_host_directory(array, input, oci_host_directories[i]);
 	for (size_t i = 0; oci_host_etc[i]; i++) {
 		if (oci_host_has(oci_host_etc[i]))
 			add_bind(array, oci_host_etc[i], oci_host_etc[i], "bind,ro,nosuid,nodev,noexec");
@@ -253,13 +262,15 @@ static json_t *linux_section(const struct oci_config_input *input)
 json_t *oci_config_build(const struct oci_config_input *input, struct error *err)
 {
 	const struct adapter_launch *launch = input->launch;
-	bool read_only = oci_layers(launch->kind)->sandbox && launch->policy->read_only_filesystem;
-	json_t *config = json_pack("{s:s, s:o, s:{s:s, s:b}, s:o, s:o}", "ociVersion", "1.0.2", "process",
-				   process(launch), "root", "path", input->root_path, "readonly", read_only, "mounts",
+	bool sandbox = oci_layers(launch->kind)->sandbox;
+	bool read_only = sandbox && launch->policy->read_only_filesystem;
+	json_t *root = json_sprintf("%s/%s", input->bundle, sandbox ? "rootfs" : "root");
+	json_t *config = json_pack("{s:s, s:o, s:{s:o, s:b}, s:o, s:o}", "ociVersion", "1.0.2", "process",
+				   process(launch), "root", "path", root, "readonly", read_only, "mounts",
 				   mounts(input), "linux", linux_section(input));
 	if (!config)
 		(void)error_set(err, ENOMEM, "config.json");
-	else if (oci_layers(launch->kind)->sandbox)
+	else if (sandbox)
 		json_object_set_new(config, "hostname", json_string("sandbox"));
 	return config;
 }

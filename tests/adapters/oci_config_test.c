@@ -35,7 +35,7 @@ static json_t *build(enum session_kind kind, json_t *seccomp, const char *cgroup
 {
 	struct adapter_launch launch = {.kind = kind, .policy = &policy, .tools_dir = "/tools", .command = command};
 	struct oci_config_input input = {
-		.launch = &launch, .root_path = "/bundle/rootfs", .seccomp = seccomp, .cgroups_path = cgroups};
+		.launch = &launch, .bundle = "/bundle", .seccomp = seccomp, .cgroups_path = cgroups};
 	struct error err = {0};
 	json_t *config = oci_config_build(&input, &err);
 	assert_non_null(config);

@@ -126,6 +126,24 @@ static void test_layers_alone(void **state)
 	}
 }
 
+/* A writable root: programs of the host can be changed inside, and the host's stay as they are. */
+static void test_writable_root_is_a_copy(void **state)
+{
+	const char *runtime = *state;
+	policy.read_only_filesystem = false;
+	run(runtime, SESSION_FULL,
+	    "touch /agentcore-oci-test-mark /etc/agentcore-oci-test-mark /usr/agentcore-oci-test-mark && echo made;"
+	    "chmod 700 /usr/bin/env && stat -c '%u %a' /usr/bin/env; echo x > /usr/bin/who && cat /usr/bin/who");
+	policy.read_only_filesystem = true;
+	assert_string_equal(seen.output, "made\n0 700\nx\n");
+	assert_int_not_equal(access("/usr/agentcore-oci-test-mark", F_OK), 0);
+	struct stat host;
+	assert_int_equal(stat("/usr/bin/env", &host), 0);
+	assert_int_equal(host.st_mode & 07777, 0755);
+	assert_int_equal(stat("/usr/bin/who", &host), 0);
+	assert_true(host.st_size > 2);
+}
+
 /* What the harness kills is the runtime; finish must then end the container and leave nothing. */
 static void test_killed_runtime_leaves_nothing(void **state)
 {
@@ -173,6 +191,7 @@ int main(void)
 		BOTH(test_full_is_confined),
 		BOTH(test_user_is_1000),
 		BOTH(test_layers_alone),
+		BOTH(test_writable_root_is_a_copy),
 		BOTH(test_killed_runtime_leaves_nothing),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
