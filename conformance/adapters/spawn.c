@@ -186,7 +186,7 @@ int spawn_capture(char *const *argv, int timeout_ms, char *output, size_t size, 
 		return error_set(err, errno, "open /dev/null");
 
 	struct spawn spawn = {.argv = argv, .stdin_fd = null, .stdout_fd = write_end, .stderr_fd = write_end};
-	pid_t pid;
+	pid_t pid = 0;
 	int r = spawn_start(&spawn, &pid, err);
 	if (r < 0)
 		return r;
