@@ -126,9 +126,9 @@ static int check(const struct arguments *arguments, int operands, const char *op
 	return 0;
 }
 
-static int run(struct arguments *arguments)
+/* scratch: template of a file for results that nobody wants to keep; outlives the call. */
+static int run(struct arguments *arguments, char *scratch)
 {
-	char scratch[] = "/tmp/conformance-results.XXXXXX";
 	bool derived = arguments->tap || arguments->junit || arguments->html;
 	bool temporary = derived && !arguments->options.jsonl;
 	struct error err = {0};
@@ -159,6 +159,7 @@ static int run(struct arguments *arguments)
 int command_run(int argc, char **argv)
 {
 	struct arguments arguments = {0};
+	char scratch[] = "/tmp/conformance-results.XXXXXX";
 	struct error err = {0};
 	int first = argc;
 	int r = options_parse(&line, argc, argv, &arguments, &first);
@@ -170,5 +171,5 @@ int command_run(int argc, char **argv)
 		arguments.options.progress = stderr;
 		arguments.options.report = stdout;
 	}
-	return run(&arguments);
+	return run(&arguments, scratch);
 }
