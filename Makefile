@@ -193,7 +193,7 @@ $(B)/tests/$(1)/%: tests/$(1)/%.c $(foreach r,$(LINK_$(1)),$(call obj,$(r))) $(E
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call test_rules,$(r))))
 
-tests: $(TESTS) $(B)/agentcore-faults $(B)/bench-floor
+tests: $(TESTS) $(PROGRAMS) $(B)/agentcore-faults $(B)/bench-floor
 
 # --- Jobs ----------------------------------------------------------------------------------------
 conformance: all $(READY)

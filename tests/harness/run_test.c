@@ -66,6 +66,9 @@ static const struct sample samples[] = {
 	{"needs", "noop", SESSION_FULL, SESSION_COUNT, LEVEL_MUST, 1U << 30, judge_works, NULL, STATUS_UNSUPPORTED,
 	 false},
 	{"host", "", SESSION_FULL, SESSION_BARE, LEVEL_MUST, 0, judge_works, host_facts, STATUS_PASS, true},
+	/* The control is not the runtime under test: it has namespaces of its own. */
+	{"elsewhere", "exec 2000 readlink /proc/self/ns/pid", SESSION_FULL, SESSION_BARE, LEVEL_MUST, 0,
+	 judge_fact_differs_from_control, NULL, STATUS_PASS, true},
 	{"blind", "", SESSION_FULL, SESSION_COUNT, LEVEL_MUST, 0, judge_works, blind_host, STATUS_ERROR, true},
 };
 
@@ -82,6 +85,7 @@ static int plan_samples(struct plan *plan, const char *fixtures_dir, struct erro
 		row->needs = samples[i].needs;
 		row->judge = samples[i].judge;
 		row->host = samples[i].host;
+		row->fact = "stdout";
 		row->rationale = "why";
 		row->remediation = "how";
 	}
@@ -163,8 +167,8 @@ static void test_every_status(void **state)
 	}
 	/* Full, full again after the kill, and the control. */
 	assert_int_equal(outcome.summary.sandbox_starts, 3);
-	assert_int_equal(outcome.summary.required, 8);
-	assert_int_equal(outcome.summary.executed, 4);
+	assert_int_equal(outcome.summary.required, 9);
+	assert_int_equal(outcome.summary.executed, 5);
 	assert_false(outcome.summary.conformant);
 	assert_int_equal(conformance_exit_status(outcome.result, &outcome.summary), CONFORMANCE_FAILED);
 	assert_non_null(strstr(json_string_value(json_object_get(result_of(&outcome, "kills"), "reason")), "SIGKILL"));

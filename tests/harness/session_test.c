@@ -162,6 +162,15 @@ static void test_not_our_answer(void **state)
 	assert_no_probe(command, "not its answer", SIGTERM);
 }
 
+/* An answer to another question is none to this one. */
+static void test_wrong_id(void **state)
+{
+	static char script[] = "echo '{\"id\":7,\"state\":\"done\",\"facts\":{}}'; exec sleep 100";
+	char *const command[] = {sh, dash_c, script, NULL};
+	(void)state;
+	assert_no_probe(command, "not its answer", SIGTERM);
+}
+
 static void test_silent(void **state)
 {
 	static char script[] = "trap '' TERM; exec sleep 100";
@@ -194,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_runtime_fails),
 		cmocka_unit_test(test_runtime_is_killed),
 		cmocka_unit_test(test_not_our_answer),
+		cmocka_unit_test(test_wrong_id),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_dies_between),
 	};
