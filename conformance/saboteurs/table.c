@@ -24,6 +24,7 @@
 #define F(id) "filesystem.standard." id
 #define M(id) "namespaces.standard." id
 #define N(id) "no_new_privs.standard." id
+#define P(id) "processes.standard." id
 #define R(id) "rlimits.standard." id
 #define S(id) "seccomp.standard." id
 
@@ -66,17 +67,22 @@ const struct saboteur saboteur_rows[] = {
 		   PATCH(RULES, "{\"action\":\"SCMP_ACT_ERRNO\"}", "{\"action\":\"SCMP_ACT_LOG\",\"errnoRet\":null}")},
 	 .must = {S("deny.*"), S("alone.*"), S("installed.*"), S("effect.*"), S("argument.*")},
 	 .may = {S("unknown.*"), S("high-half.*"), S("namespace.*"), F("mode.*"), S("tiocsti.*"), S("x32.*"), S("mode.*"), M("create.*"), F("mount.userns.*")}},
+	/* The generated profile leaves clone3 out: libc falls back from ENOSYS alone, and else no thread starts. */
 	{.name = "default-log", .breaks = "calls that the profile does not name are let through", .seccomp = true, .layers_alone = true,
 	 .edits = {SET("/linux/seccomp/defaultAction", "\"SCMP_ACT_LOG\""), REMOVE("/linux/seccomp/defaultErrnoRet")},
 	 .must = {S("installed.[0-9]*"), S("installed.open_tree_attr")},
-	 .may = {S("deny.open_tree_attr"), S("alone.open_tree_attr"), S("mode.openat2.*")}},
+	 .may = {M("create.clone3.user"), S("namespace.clone3.user"), S("deny.open_tree_attr"), S("alone.open_tree_attr"), S("mode.openat2.*")}},
 	{.name = "default-kill", .breaks = "calls that the profile does not name kill the process", .seccomp = true, .layers_alone = true,
 	 .edits = {SET("/linux/seccomp/defaultAction", "\"SCMP_ACT_KILL_PROCESS\""), REMOVE("/linux/seccomp/defaultErrnoRet")},
-	 .must = {S("installed.[0-9]*"), S("installed.open_tree_attr"), S("unknown.*")},
-	 .may = {S("deny.open_tree_attr"), S("alone.open_tree_attr"), S("mode.openat2.*")}},
+	 .must = {S("clone3.plain"), S("installed.[0-9]*"), S("installed.open_tree_attr"), S("unknown.*")},
+	 .may = {C("late_thread.*"), N("late_thread.*"), S("namespace.unshare.*.thread"), S("alone.namespace.unshare.*.thread"),
+		 M("create.clone3.*"), S("namespace.clone3.*"),
+		 S("deny.open_tree_attr"), S("alone.open_tree_attr"), S("mode.openat2.*")}},
 	{.name = "wrong-default-errno", .breaks = "unknown calls get EPERM where libc needs ENOSYS to fall back", .seccomp = true, .layers_alone = true,
 	 .edits = {SET("/linux/seccomp/defaultErrnoRet", "1")},
-	 .must = {S("unknown.*"), S("installed.[0-9]*")}},
+	 .must = {S("clone3.plain"), S("unknown.*"), S("installed.[0-9]*")},
+	 .may = {C("late_thread.*"), N("late_thread.*"), S("namespace.unshare.*.thread"), S("alone.namespace.unshare.*.thread"),
+		 M("create.clone3.*"), S("namespace.clone3.*")}},
 	{.name = "tiocsti-high-bits", .breaks = "ioctl is filtered on all 64 bits of the request", .seccomp = true, .layers_alone = true,
 	 .edits = {DROP(RULES, "{\"names\":[\"ioctl\"]}"),
 		   APPEND(RULES, "{\"names\":[\"ioctl\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":1,\"value\":21522,\"op\":\"SCMP_CMP_NE\"}]}")},
@@ -160,7 +166,7 @@ const struct saboteur saboteur_rows[] = {
 	{.name = "share-pid", .breaks = "the host's pid namespace",
 	 .edits = {SHARE("pid"), BIND_INSTEAD("/proc")},
 	 .must = {M("own.pid"), M("pid.others"), M("pid.host_process"), M("pid.init")},
-	 .may = {M("pid.init_survives"), D("others.listed")}},
+	 .may = {M("pid.init_survives"), D("others.listed"), P("init.*")}},
 	{.name = "share-network", .breaks = "the host's network namespace",
 	 .edits = {SHARE("network"), BIND_INSTEAD("/sys")},
 	 .must = {M("own.net"), M("net.interfaces"), M("net.host_abstract"), M("net.host_loopback")},
