@@ -44,8 +44,6 @@ struct rootfs_spec {
 	gid_t gid;
 };
 
-#define ROOTFS_TREES_MAX 64
-
 /* A detached clone, and where it goes. */
 struct rootfs_tree {
 	char path[256]; /* inside; "" for the root itself */
@@ -62,9 +60,10 @@ struct rootfs_link {
 };
 
 struct rootfs {
-	struct rootfs_tree trees[ROOTFS_TREES_MAX];
+	/* Owned, and no larger than needed: each page that the monitor touches costs a fault and a copy at clone. */
+	struct rootfs_tree *trees;
 	size_t tree_count;
-	struct rootfs_link links[ROOTFS_TREES_MAX];
+	struct rootfs_link *links;
 	size_t link_count;
 	int dev; /* the tree of /dev, or -1 */
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,17 +35,29 @@ static const struct host_row {
 	{"/etc/ssl/openssl.cnf", false},
 };
 
-static int full(struct error *err)
+#define GROWTH 8 /* entries at a time */
+
+/* Room for one more entry: the array grows when its count is a multiple of GROWTH. */
+static int reserve(void *array, size_t count, size_t size, struct error *err)
 {
-	return error_say(err, E2BIG, "more than %d trees in the root file system", ROOTFS_TREES_MAX);
+	void **memory = array;
+
+	if (count % GROWTH != 0)
+		return 0;
+	void *grown = reallocarray(*memory, count + GROWTH, size);
+	if (!grown)
+		return error_set(err, ENOMEM, "trees of the root file system");
+	*memory = grown;
+	return 0;
 }
 
+/* Takes fd over, also when it fails.  *tree is good until the next call. */
 static int add_tree(struct rootfs *rootfs, const char *path, bool directory, int fd, struct rootfs_tree **tree,
 		    struct error *err)
 {
-	if (rootfs->tree_count == ROOTFS_TREES_MAX) {
+	if (reserve(&rootfs->trees, rootfs->tree_count, sizeof(rootfs->trees[0]), err) < 0) {
 		(void)close(fd);
-		return full(err);
+		return -ENOMEM;
 	}
 	struct rootfs_tree *added = &rootfs->trees[rootfs->tree_count++];
 	*added = (struct rootfs_tree){.fd = fd, .directory = directory};
@@ -55,8 +68,8 @@ static int add_tree(struct rootfs *rootfs, const char *path, bool directory, int
 
 static int add_link(struct rootfs *rootfs, const char *path, struct error *err)
 {
-	if (rootfs->link_count == ROOTFS_TREES_MAX)
-		return full(err);
+	if (reserve(&rootfs->links, rootfs->link_count, sizeof(rootfs->links[0]), err) < 0)
+		return -ENOMEM;
 	struct rootfs_link *link = &rootfs->links[rootfs->link_count];
 	ssize_t length = readlink(path, link->target, sizeof(link->target) - 1);
 	if (length < 0)
@@ -238,7 +251,8 @@ void rootfs_close(struct rootfs *rootfs)
 {
 	for (size_t i = 0; i < rootfs->tree_count; i++)
 		(void)close(rootfs->trees[i].fd);
-	rootfs->tree_count = 0;
+	free(rootfs->trees);
+	free(rootfs->links);
 	cleanup_fd(&rootfs->dev);
-	rootfs->dev = -1;
+	*rootfs = (struct rootfs){.dev = -1};
 }
