@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -29,6 +30,13 @@ int stage_session(struct sandbox *sandbox, struct error *err)
 			return error_set(err, errno, "terminal as descriptor %d", fd);
 	if (fchown(sandbox->slave, sandbox->options->uid, (gid_t)-1) < 0)
 		return error_set(err, errno, "owner of the terminal");
+	return 0;
+}
+
+int stage_processors(struct sandbox *sandbox, struct error *err)
+{
+	if (sched_setaffinity(0, sizeof(sandbox->processors), &sandbox->processors) < 0)
+		return error_set(err, errno, "processors of the command");
 	return 0;
 }
 

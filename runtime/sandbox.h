@@ -8,6 +8,7 @@
 #ifndef RECIPE_SANDBOX_H
 #define RECIPE_SANDBOX_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -46,6 +47,8 @@ struct sandbox {
 	const struct run_options *options;
 	const struct policy *policy;
 	struct rootfs_spec spec;
+
+	cpu_set_t processors; /* those that the caller may use: CMD gets them back */
 
 	/* The monitor's. */
 	int state_dir;

@@ -14,6 +14,8 @@
 const struct stage stages[] = {
 	{"refuse",             SIDE_PREPARE, LAYER_ALWAYS, stage_refuse,
 	 "nothing is made before it is known that all of it can be enforced"},
+	{"one-processor",      SIDE_PREPARE, LAYER_ALWAYS, stage_one_processor,
+	 "the start passes from process to process; waking one on another processor costs a tenth of it"},
 	{"state-directory",    SIDE_PREPARE, LAYER_ALWAYS, stage_state_directory,
 	 "the id pool is a file in it"},
 	{"id-range",           SIDE_PREPARE, LAYER_NAMESPACES, stage_id_range,
@@ -70,6 +72,8 @@ const struct stage stages[] = {
 	 "no workload beside a PID 1 that is not locked down; and until exec the two share their memory"},
 	{"session",            SIDE_COMMAND, LAYER_ALWAYS, stage_session,
 	 "before anything can read from the caller's terminal, which would take TIOCSTI"},
+	{"processors",         SIDE_COMMAND, LAYER_ALWAYS, stage_processors,
+	 "as soon as CMD is on its own: it shall run where the caller may"},
 	{"working-directory",  SIDE_COMMAND, LAYER_ALWAYS, stage_working_directory,
 	 "inside the root, and never through /proc (CVE-2024-21626)"},
 	{"signals",            SIDE_COMMAND, LAYER_ALWAYS, stage_signals,

@@ -31,6 +31,7 @@ int stages_run(enum side side, struct sandbox *sandbox, struct error *err);
 
 /* Stage functions, by side: prepare.c, inside.c, command.c. */
 int stage_refuse(struct sandbox *sandbox, struct error *err);
+int stage_one_processor(struct sandbox *sandbox, struct error *err);
 int stage_state_directory(struct sandbox *sandbox, struct error *err);
 int stage_id_range(struct sandbox *sandbox, struct error *err);
 int stage_filters(struct sandbox *sandbox, struct error *err);
@@ -66,6 +67,7 @@ int stage_rlimits(struct sandbox *sandbox, struct error *err);
 int stage_no_new_privs(struct sandbox *sandbox, struct error *err);
 int stage_mac(struct sandbox *sandbox, struct error *err);
 int stage_bounding_set(struct sandbox *sandbox, struct error *err);
+int stage_processors(struct sandbox *sandbox, struct error *err);
 int stage_filter_with_admin(struct sandbox *sandbox, struct error *err);
 int stage_user(struct sandbox *sandbox, struct error *err);
 int stage_capabilities(struct sandbox *sandbox, struct error *err);

@@ -35,24 +35,34 @@ void bpf_emit(struct bpf_code *code, uint16_t op, uint32_t k)
 	emit(code, (struct sock_filter)BPF_STMT(op, k));
 }
 
-void bpf_emit_jump(struct bpf_code *code, uint16_t op, uint32_t k, size_t if_true, size_t if_false)
+void bpf_emit_jump(struct bpf_code *code, uint16_t op, uint32_t k, uint8_t if_true, uint8_t if_false)
 {
-	uint16_t jump = BPF_JMP | op | BPF_K;
-
-	if (if_true <= NEAR && if_false <= NEAR) {
-		emit(code, (struct sock_filter)BPF_JUMP(jump, k, (uint8_t)if_true, (uint8_t)if_false));
-		return;
-	}
-	/* Two long jumps behind it: the first for "true", the second for "false". */
-	emit(code, (struct sock_filter)BPF_JUMP(jump, k, 0, 1));
-	emit(code, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)if_true + 1));
-	emit(code, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)if_false));
+	emit(code, (struct sock_filter)BPF_JUMP(BPF_JMP | op | BPF_K, k, if_true, if_false));
 }
 
-void bpf_append(struct bpf_code *code, const struct bpf_code *piece)
+size_t bpf_emit_forward(struct bpf_code *code, uint16_t op, uint32_t k)
 {
-	if (piece->error)
-		code->error = piece->error;
-	for (size_t i = 0; i < piece->length; i++)
-		emit(code, piece->instructions[i]);
+	size_t place = code->length;
+
+	bpf_emit_jump(code, op, k, 0, 0);
+	return place;
+}
+
+void bpf_land(struct bpf_code *code, size_t place)
+{
+	size_t distance = code->length - place - 1;
+
+	/* Room for the long jump that may follow the short one. */
+	if (distance > NEAR)
+		bpf_emit(code, BPF_JMP | BPF_JA, 0);
+	if (code->error)
+		return;
+	struct sock_filter *jump = &code->instructions[place];
+	if (distance <= NEAR) {
+		jump->jt = (uint8_t)distance;
+		return;
+	}
+	memmove(jump + 2, jump + 1, distance * sizeof(*jump));
+	jump[1] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)distance);
+	jump->jf = 1;
 }

@@ -51,7 +51,7 @@ static void load_half(struct bpf_code *code, unsigned index, bool high)
 }
 
 /* Compare one half: falls through when it holds, skips `otherwise` instructions after the piece when not. */
-static void compare_half(struct bpf_code *code, const struct arg_condition *condition, bool high, size_t otherwise)
+static void compare_half(struct bpf_code *code, const struct arg_condition *condition, bool high, uint8_t otherwise)
 {
 	unsigned shift = high ? 32 : 0;
 	uint32_t mask = (uint32_t)(condition->mask >> shift);
@@ -65,7 +65,7 @@ static void compare_half(struct bpf_code *code, const struct arg_condition *cond
 		bpf_emit_jump(code, BPF_JEQ, operand, 0, otherwise);
 }
 
-static size_t condition_length(const struct arg_condition *condition)
+static uint8_t condition_length(const struct arg_condition *condition)
 {
 	return condition->op == ARG_EQ ? 6 : 3;
 }
@@ -73,20 +73,20 @@ static size_t condition_length(const struct arg_condition *condition)
 /* One group of conditions: all hold and the call is allowed, or control falls out behind the group. */
 static void emit_group(struct bpf_code *code, const struct syscall_decision *decision, unsigned group)
 {
-	size_t left = 1; /* the RET ALLOW at the end */
+	uint8_t left = 1; /* the RET ALLOW at the end */
 
 	for (size_t i = 0; i < decision->condition_count; i++)
 		if (decision->conditions[i].group == group)
-			left += condition_length(&decision->conditions[i]);
+			left = (uint8_t)(left + condition_length(&decision->conditions[i]));
 	for (size_t i = 0; i < decision->condition_count; i++) {
 		const struct arg_condition *condition = &decision->conditions[i];
 		if (condition->group != group)
 			continue;
 		if (condition->op == ARG_EQ) {
-			left -= 3;
+			left = (uint8_t)(left - 3);
 			compare_half(code, condition, true, left);
 		}
-		left -= 3;
+		left = (uint8_t)(left - 3);
 		compare_half(code, condition, false, left);
 	}
 	bpf_emit(code, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
@@ -117,14 +117,10 @@ static void emit_tree(struct bpf_code *code, const struct segment *segment, size
 		return;
 	}
 	size_t half = count / 2;
-	struct bpf_code below = {0}, above = {0};
-	emit_tree(&below, segment, half);
-	emit_tree(&above, segment + half, count - half);
-	bpf_emit_jump(code, BPF_JGE, segment[half].first, below.length, 0);
-	bpf_append(code, &below);
-	bpf_append(code, &above);
-	bpf_code_clear(&below);
-	bpf_code_clear(&above);
+	size_t above = bpf_emit_forward(code, BPF_JGE, segment[half].first);
+	emit_tree(code, segment, half);
+	bpf_land(code, above);
+	emit_tree(code, segment + half, count - half);
 }
 
 /* Any other architecture, and x32 numbers of this one, are another door into the same kernel: the process dies. */

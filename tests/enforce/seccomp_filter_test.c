@@ -240,24 +240,26 @@ static void high_bits_do_not_hide_an_ioctl(void **state)
 	release(&compiled);
 }
 
-/* A tree whose halves are farther apart than a short jump reaches. */
-static void long_jumps_reach(void **state)
+/* Jumps on both sides of what eight bits reach. */
+static void jumps_land_however_far(void **state)
 {
-	(void)state;
-	struct bpf_code code = {0}, padding = {0};
+	static const size_t distances[] = {1, 254, 255, 256, 257, 1000};
 
-	for (int i = 0; i < 300; i++)
-		bpf_emit(&padding, BPF_LD | BPF_W | BPF_ABS, 0);
-	bpf_emit(&code, BPF_LD | BPF_W | BPF_ABS, 0);
-	bpf_emit_jump(&code, BPF_JGE, 100, padding.length + 1, 0);
-	bpf_append(&code, &padding);
-	bpf_emit(&code, BPF_RET | BPF_K, 1);
-	bpf_emit(&code, BPF_RET | BPF_K, 2);
-	struct seccomp_data below = {.nr = 99}, above = {.nr = 100};
-	assert_int_equal(interpret(code.instructions, code.length, &below), 1);
-	assert_int_equal(interpret(code.instructions, code.length, &above), 2);
-	bpf_code_clear(&code);
-	bpf_code_clear(&padding);
+	(void)state;
+	for (size_t i = 0; i < sizeof(distances) / sizeof(distances[0]); i++) {
+		struct bpf_code code = {0};
+		bpf_emit(&code, BPF_LD | BPF_W | BPF_ABS, 0);
+		size_t place = bpf_emit_forward(&code, BPF_JGE, 100);
+		for (size_t n = 1; n < distances[i]; n++)
+			bpf_emit(&code, BPF_LD | BPF_W | BPF_ABS, 0);
+		bpf_emit(&code, BPF_RET | BPF_K, 1);
+		bpf_land(&code, place);
+		bpf_emit(&code, BPF_RET | BPF_K, 2);
+		struct seccomp_data below = {.nr = 99}, above = {.nr = 100};
+		assert_int_equal(interpret(code.instructions, code.length, &below), 1);
+		assert_int_equal(interpret(code.instructions, code.length, &above), 2);
+		bpf_code_clear(&code);
+	}
 }
 
 int main(void)
@@ -267,7 +269,7 @@ int main(void)
 		cmocka_unit_test(libseccomp_agrees),
 		cmocka_unit_test(other_abis_kill),
 		cmocka_unit_test(high_bits_do_not_hide_an_ioctl),
-		cmocka_unit_test(long_jumps_reach),
+		cmocka_unit_test(jumps_land_however_far),
 	};
 	return cmocka_run_group_tests_name("seccomp filter", tests, NULL, NULL);
 }
