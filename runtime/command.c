@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/signals.h"
 #include "enforce/landlock.h"
 #include "enforce/privileges.h"
 #include "enforce/rlimits.h"
@@ -61,17 +61,9 @@ int stage_working_directory(struct sandbox *sandbox, struct error *err)
 
 int stage_signals(struct sandbox *sandbox, struct error *err)
 {
-	sigset_t none;
-
 	(void)sandbox;
-	for (int number = 1; number < NSIG; number++) {
-		struct sigaction usual = {.sa_handler = SIG_DFL};
-		/* SIGKILL, SIGSTOP and libc's own two refuse, and are what they must be. */
-		if (sigaction(number, &usual, NULL) < 0 && errno != EINVAL)
-			return error_set(err, errno, "disposition of signal %d", number);
-	}
-	(void)sigemptyset(&none);
-	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? error_set(err, errno, "signal mask") : 0;
+	int r = signals_reset();
+	return r < 0 ? error_set(err, -r, "signals to their defaults") : 0;
 }
 
 int stage_rlimits(struct sandbox *sandbox, struct error *err)

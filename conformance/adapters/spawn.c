@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/signals.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 
@@ -57,21 +58,14 @@ static int die_with_parent(int parent_pidfd)
 	return poll(&poll_fd, 1, 0) == 0 ? 0 : -ESRCH;
 }
 
-static void reset_signals(void)
-{
-	sigset_t none;
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int number = 1; number < NSIG; number++)
-		(void)signal(number, SIG_DFL);
-}
-
 static int child_steps(const struct spawn *spawn, int parent_pidfd, int error_fd, struct error *err)
 {
 	int r = die_with_parent(parent_pidfd);
 	if (r < 0)
 		return error_set(err, -r, "parent-death signal");
-	reset_signals();
+	r = signals_reset();
+	if (r < 0)
+		return error_set(err, -r, "signals");
 	if (setsid() < 0)
 		return error_set(err, errno, "setsid");
 	r = place_descriptors(spawn, error_fd);

@@ -40,6 +40,7 @@ filter|standard|seccomp.*.installed.*
 
 # Stages without which nothing can start, or whose absence shows in no outcome, and why.
 not_judged='
+one-processor    a matter of speed alone
 state-directory  the next stage opens a file in it: without it the start fails
 filters          without a program the kernel refuses the filter: the start fails
 collect-trees    without them there is no root: the start fails
@@ -76,8 +77,16 @@ notice_working_directory() {
 	skip --cwd /tmp -- /bin/pwd
 	[ "$output" != /tmp ]
 }
+notice_processors() {
+	if [ "$(nproc)" -eq 1 ]; then
+		[ "$stage" != none ]
+		return
+	fi
+	skip -- /usr/bin/nproc
+	[ "$output" != "$(nproc)" ]
+}
 notice_descriptors() {
-	AGENTCORE_FAULT=skip:$stage run bash -c "exec 9</etc; exec '$faulty' run --root '$state' -- /bin/ls /proc/self/fd" 
+	AGENTCORE_FAULT=skip:$stage run bash -c "exec 9</etc; exec '$faulty' run --root '$state' -- /bin/ls /proc/self/fd"
 	grep -qx 9 <<<"$output"
 }
 
