@@ -20,12 +20,24 @@ static const char help[] = "Usage: agentcore layers [--policy FILE | --profile N
 			   "Exit status: 0 all that the policy asks for can be enforced here; 125 it cannot, and a\n"
 			   "start would be refused.\n";
 
+#define ROWS (LAYER_COUNT + 1) /* the layers, and the limits that none of them holds */
+
+static const char *describe(size_t row, const struct policy *policy, struct layer_state *state)
+{
+	if (row == LAYER_COUNT) {
+		layers_missing_limits(policy, state);
+		return "cgroups";
+	}
+	layer_state((enum layer)row, policy, state);
+	return layer_rows[row].name;
+}
+
 static void print_text(const struct policy *policy, const struct error *refusal)
 {
-	for (size_t i = 0; i < LAYER_COUNT; i++) {
+	for (size_t i = 0; i < ROWS; i++) {
 		struct layer_state state;
-		layer_state((enum layer)i, policy, &state);
-		(void)printf("%-13s %-4s %s\n", layer_rows[i].name, state.in_force ? "on" : "off", state.detail);
+		const char *name = describe(i, policy, &state);
+		(void)printf("%-13s %-4s %s\n", name, state.in_force ? "on" : "off", state.detail);
 	}
 	if (refusal->code)
 		(void)printf("refused       %s\n              %s\n", refusal->text, refusal->hint);
@@ -35,11 +47,11 @@ static int print_json(const struct policy *policy, const struct error *refusal)
 {
 	json_t *layers = json_array();
 
-	for (size_t i = 0; i < LAYER_COUNT; i++) {
+	for (size_t i = 0; i < ROWS; i++) {
 		struct layer_state state;
-		layer_state((enum layer)i, policy, &state);
-		(void)json_array_append_new(layers, json_pack("{s:s, s:b, s:s}", "layer", layer_rows[i].name,
-							      "in_force", (int)state.in_force, "detail", state.detail));
+		const char *name = describe(i, policy, &state);
+		(void)json_array_append_new(layers, json_pack("{s:s, s:b, s:s}", "layer", name, "in_force",
+							      (int)state.in_force, "detail", state.detail));
 	}
 	json_t *all = json_pack("{s:s, s:s, s:o, s:b}", "agent_id", policy->agent_id, "profile",
 				profile_name(policy->profile), "layers", layers, "enforceable", !refusal->code);

@@ -141,11 +141,29 @@ static int check_network(const struct policy *policy, struct error *err)
 	return error_hint(err, "use --network none");
 }
 
+static const enum limit without_cgroups[] = {LIMIT_MEMORY_MB, LIMIT_CPU_CORES, LIMIT_PROCESSES};
+
+void layers_missing_limits(const struct policy *policy, struct layer_state *state)
+{
+	size_t used = 0;
+
+	*state = (struct layer_state){.in_force = true};
+	for (size_t i = 0; i < ARRAY_SIZE(without_cgroups); i++) {
+		double value;
+		if (!policy_limit(policy, without_cgroups[i], &value) || used >= sizeof(state->detail))
+			continue;
+		const struct limit_row *row = &limit_rows[without_cgroups[i]];
+		used += (size_t)snprintf(state->detail + used, sizeof(state->detail) - used, "%s%s %g",
+					 used ? ", "
+					      : "not enforced without a cgroup layer, which this version lacks: ",
+					 row->container_key ? row->container_key : row->execution_key, value);
+		state->in_force = false;
+	}
+}
+
 /* A limit that someone wrote down and that nothing here enforces must not pass in silence. */
 static int check_limits(const struct policy *policy, struct error *err)
 {
-	static const enum limit without_cgroups[] = {LIMIT_MEMORY_MB, LIMIT_CPU_CORES, LIMIT_PROCESSES};
-
 	for (size_t i = 0; i < ARRAY_SIZE(without_cgroups); i++) {
 		enum limit limit = without_cgroups[i];
 		const struct limit_row *row = &limit_rows[limit];

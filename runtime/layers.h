@@ -39,6 +39,9 @@ struct layer_state {
 };
 void layer_state(enum layer layer, const struct policy *policy, struct layer_state *state);
 
+/* The limits that the policy's defaults name and that this version does not enforce; in_force is false if there are any. */
+void layers_missing_limits(const struct policy *policy, struct layer_state *state);
+
 /*
  * Can everything that the policy asks for be enforced on this kernel, by this build?  0, or a negative errno with the first
  * thing that cannot, and what to do.

@@ -82,12 +82,26 @@ static void layers_say_what_they_do(void **state)
 	}
 }
 
+static void limits_that_nothing_holds_are_named(void **state)
+{
+	struct policy policy;
+	struct layer_state shown;
+
+	(void)state;
+	policy_defaults(&policy, PROFILE_STANDARD);
+	layers_missing_limits(&policy, &shown);
+	assert_false(shown.in_force);
+	assert_non_null(strstr(shown.detail, "max_memory_mb 512"));
+	assert_non_null(strstr(shown.detail, "max_processes 100"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals_name_what_and_why),
 		cmocka_unit_test(what_can_be_enforced_is_not_refused),
 		cmocka_unit_test(layers_say_what_they_do),
+		cmocka_unit_test(limits_that_nothing_holds_are_named),
 	};
 	return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
 }
