@@ -175,10 +175,15 @@ static int add(struct plan *plan, const char *area, const struct table *table, c
 	return 0;
 }
 
-/* A user that is not root cannot hold the policy's capabilities: such a sandbox is refused, so nothing is asked in it. */
+/*
+ * A user that is not root cannot hold the policy's capabilities: such a sandbox is refused, so nothing is asked in it.
+ * Without a user namespace uid 0 inside is the machine's root, to whom more is open.
+ */
 static bool is_wanted(const struct policy *policy, const struct table *table, const struct table_line *line)
 {
 	const char *profiles = table_cell(table, line, "profiles");
+	if (!policy->user_namespace && has_word(table_cell(table, line, "needs"), "user-namespace"))
+		return false;
 	if (policy->capabilities && strcmp(table_cell(table, line, "session"), "user") == 0)
 		return false;
 	return strcmp(profiles, "*") == 0 || has_word(profiles, profile_name(policy->profile));

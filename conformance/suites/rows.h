@@ -4,7 +4,7 @@
  *
  *   id        after "AREA.PROFILE."
  *   profiles  "minimal standard privileged", or "*"
- *   needs     "landlock shared-kernel python3 node gcc git"; empty: none
+ *   needs     "landlock shared-kernel python3 node gcc git"; empty: none; "user-namespace": of the policy, else not asked
  *   judge     a name from rows.c; with a '?' behind it the row is a SHOULD
  *   session   full (also when empty), user, mac, rlimits
  *   probe     the request; {canary}, {nofile} and the like are filled in from the words given
