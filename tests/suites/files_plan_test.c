@@ -147,7 +147,8 @@ static void the_canary_is_there_and_private(void **state)
 	lay(&laid, PROFILE_MINIMAL);
 	const struct requirement *row = find(&laid.plan, "canary.plain");
 	assert_non_null(row);
-	const char *path = strchr(row->probe, '/');
+	const char *path = row ? strchr(row->probe, '/') : NULL;
+	assert_non_null(path);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 077, 0);
 	clear(&laid);
