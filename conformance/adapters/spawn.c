@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/signals.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/signals.h"
 
 char *const spawn_inside_environment[] = {
 	(char[]){"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},

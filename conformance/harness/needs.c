@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/signals.h"
 #include "base/array.h"
+#include "base/signals.h"
 #include "harness/requirement.h"
 
 static bool has_landlock(void)
