@@ -36,7 +36,7 @@ int options_usage_error(const struct command_line *line, const struct error *err
 static size_t lay_options(const struct command_line *line, struct option *options)
 {
 	size_t count = 0;
-	for (; line->rows[count].name && count < OPTIONS_MAX - 2; count++)
+	for (; count < OPTIONS_MAX - 2 && line->rows[count].name; count++)
 		options[count] = (struct option){line->rows[count].name,
 						 line->rows[count].argument ? required_argument : no_argument, NULL,
 						 (int)count + 1};
