@@ -35,6 +35,14 @@ static int status_of(const struct error *err)
 	return err->code == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
+/* The monitor cannot do its part: the sandbox must not go on without it. */
+static void give_up(struct monitor *monitor, int code, const char *what)
+{
+	(void)error_set(monitor->err, code, "%s", what);
+	error_stage(monitor->err, "monitor");
+	(void)kill(monitor->sandbox->init, SIGKILL);
+}
+
 static void arm_wall_clock(struct monitor *monitor)
 {
 	double seconds;
@@ -43,7 +51,8 @@ static void arm_wall_clock(struct monitor *monitor)
 		return;
 	struct itimerspec when = {
 		.it_value = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)}};
-	(void)timerfd_settime(monitor->wall, 0, &when, NULL);
+	if (timerfd_settime(monitor->wall, 0, &when, NULL) < 0)
+		give_up(monitor, errno, "wall clock");
 }
 
 /* The report pipe ends when CMD is executed, or carries the error of the stage that failed. */
@@ -54,8 +63,10 @@ static void read_report(struct monitor *monitor)
 
 	if (n == (ssize_t)sizeof(failure))
 		*monitor->err = failure;
-	else
+	else if (n == 0)
 		arm_wall_clock(monitor);
+	else
+		give_up(monitor, n < 0 ? (int)-n : EPROTO, "report of the start");
 	(void)close(TAKE_FD(monitor->sandbox->report));
 }
 
@@ -150,7 +161,7 @@ int sandbox_monitor(struct sandbox *sandbox, struct error *err)
 	struct monitor monitor = {.sandbox = sandbox, .signals = -1, .wall = -1, .err = err};
 
 	if (open_sources(&monitor, err) < 0)
-		(void)kill(sandbox->init, SIGKILL);
+		give_up(&monitor, errno, "event sources");
 	while (turn(&monitor))
 		;
 	if (sandbox->report >= 0)
