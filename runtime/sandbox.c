@@ -163,11 +163,19 @@ static void keep_outside(struct sandbox *sandbox)
 	close_fd(&sandbox->report_inside);
 }
 
-static void end_init(struct sandbox *sandbox)
+/*
+ * A step of ours that failed because PID 1 was gone already is not the cause: what PID 1 reported before its end is.
+ * It is in the pipe by now, whole (shorter than PIPE_BUF) or not at all.
+ */
+static void end_init(struct sandbox *sandbox, struct error *err)
 {
+	struct error cause;
+
 	(void)kill(sandbox->init, SIGKILL);
 	(void)waitpid(sandbox->init, NULL, 0);
 	sandbox->init = 0;
+	if (io_read_all(sandbox->report, &cause, sizeof(cause)) == (ssize_t)sizeof(cause))
+		*err = cause;
 }
 
 int sandbox_start(struct sandbox *sandbox, struct error *err)
@@ -189,7 +197,7 @@ int sandbox_start(struct sandbox *sandbox, struct error *err)
 	keep_outside(sandbox);
 	r = stages_run(SIDE_RELEASE, sandbox, err);
 	if (r < 0)
-		end_init(sandbox);
+		end_init(sandbox, err);
 	else
 		rootfs_close(&sandbox->rootfs);
 	return r;
