@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A trial: a sandbox of its own, started for one case with limits of its own, which may well die of it.
+ *
+ * Sessions ask many small questions of one sandbox; a limit that kills needs a fresh one each time.  The command is
+ * `probe load NAME ARG... TOKEN`: it prints facts as it goes (a JSON object a line; later lines win), so that what it had
+ * reached is known when it is killed.  The harness adds what only the host can see: exit status, times, who survived, what was left.
+ */
+#ifndef HARNESS_TRIAL_H
+#define HARNESS_TRIAL_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "harness/adapter.h"
+
+enum trial_tier {
+	TRIAL_RUN, /* a sandbox with one command: the smaller of both tiers */
+	TRIAL_EXEC, /* the command is an execution inside a sandbox that waits: the container's limits and the execution's */
+};
+
+enum trial_end {
+	TRIAL_END_ITSELF, /* the load ends, or the limit ends it */
+	TRIAL_END_TERM, /* when the load says ready, the runtime gets SIGTERM */
+	TRIAL_END_KILL, /* when the load says ready, the runtime (the monitor) gets SIGKILL */
+};
+
+/* What to try; a requirement holds one for itself and one for its control. */
+struct trial {
+	const char *limits; /* "max_memory_mb=64 execution.max_processes=20", laid over the policy; "" for the policy's own */
+	const char *load; /* words after `probe load`: "heap 128" */
+	const char *companion; /* load of a second sandbox of the same policy and limits that lives at the same time; NULL: none */
+	enum trial_tier tier;
+	enum trial_end end;
+	int timeout_ms; /* of the whole; 0: 15000.  When it is over everything is ended and the observation is a timeout */
+};
+
+/*
+ * Run one.  Facts (flat): what the load printed, and
+ *   exit | signal         how the runtime ended (exit status; or the signal that killed it)
+ *   ready_ms, end_ms      from the start of the runtime to the load's line {"ready":1}, to the runtime's end
+ *   after_ready_ms        end_ms - ready_ms
+ *   survivors             processes with the token that lived when the runtime had ended
+ *   survivors_gone_ms     from the runtime's end until none was left (0: none there; -1: still there after 2000)
+ *   residue               what was left on the host 2 s later at most: "" or "cgroup /sys/fs/...; mount ...; loop3 ...; file ..."
+ *   companion_exit, companion_*   the same of the second sandbox
+ *   stderr                the start of the runtime's error output
+ * 0 with *facts (a new reference), -EOPNOTSUPP with the reason in err where the adapter cannot express the limits or the tier,
+ * -ETIMEDOUT, or another negative errno when the harness failed.  Leaves no process.
+ */
+int trial_run(struct adapter *adapter, const struct adapter_launch *launch, const struct trial *trial, json_t **facts,
+	      struct error *err);
+
+#endif
