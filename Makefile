@@ -150,12 +150,13 @@ $(B)/bench-floor: $(call obj,base) $(call obj,bench)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -o $@
 
-# The runtime with fault injection (AGENTCORE_FAULT=fail:STAGE, skip:STAGE): for tests, never installed.
-$(B)/obj/faults/stages.o: runtime/stages.c $(B)/flags | $(B)/inc/recipe/.stamp $(READY)
+# The runtime with faults on purpose (runtime/faults.h): for tests, never installed.
+FAULTS_OBJ := $(patsubst runtime/%.c,$(B)/obj/faults/%.o,$(call src,recipe))
+$(B)/obj/faults/%.o: runtime/%.c $(B)/flags | $(B)/inc/recipe/.stamp $(READY)
 	@mkdir -p $(@D)
 	$(call say,CC,$< with faults)
 	$(Q)$(FLAGS) -DAGENTCORE_FAULTS -I$(B)/inc/recipe -MMD -MP -c $< -o $@
-$(B)/agentcore-faults: $(filter-out %/stages.o,$(AGENTCORE_OBJ)) $(B)/obj/faults/stages.o
+$(B)/agentcore-faults: $(filter-out $(call obj,recipe),$(AGENTCORE_OBJ)) $(FAULTS_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -lseccomp -lcap -ljansson -o $@
 

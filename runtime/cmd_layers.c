@@ -20,36 +20,34 @@ static const char help[] = "Usage: agentcore layers [--policy FILE | --profile N
 			   "Exit status: 0 all that the policy asks for can be enforced here; 125 it cannot, and a\n"
 			   "start would be refused.\n";
 
-#define ROWS (LAYER_COUNT + 1) /* the layers, and the limits that none of them holds */
+/* What the layers of a policy depend on. */
+struct question {
+	struct policy policy;
+	struct limits limits;
+	struct cgroup_layout cgroups;
+};
 
-static const char *describe(size_t row, const struct policy *policy, struct layer_state *state)
+static void print_text(const struct question *question, const struct error *refusal)
 {
-	if (row == LAYER_COUNT) {
-		layers_missing_limits(policy, state);
-		return "cgroups";
-	}
-	layer_state((enum layer)row, policy, state);
-	return layer_rows[row].name;
-}
-
-static void print_text(const struct policy *policy, const struct error *refusal)
-{
-	for (size_t i = 0; i < ROWS; i++) {
+	for (size_t i = 0; i < LAYER_COUNT; i++) {
 		struct layer_state state;
-		const char *name = describe(i, policy, &state);
+		const char *name = layer_rows[i].name;
+		layer_state((enum layer)i, &question->policy, &question->limits, &question->cgroups, &state);
 		(void)printf("%-13s %-4s %s\n", name, state.in_force ? "on" : "off", state.detail);
 	}
 	if (refusal->code)
 		(void)printf("refused       %s\n              %s\n", refusal->text, refusal->hint);
 }
 
-static int print_json(const struct policy *policy, const struct error *refusal)
+static int print_json(const struct question *question, const struct error *refusal)
 {
+	const struct policy *policy = &question->policy;
 	json_t *layers = json_array();
 
-	for (size_t i = 0; i < ROWS; i++) {
+	for (size_t i = 0; i < LAYER_COUNT; i++) {
 		struct layer_state state;
-		const char *name = describe(i, policy, &state);
+		const char *name = layer_rows[i].name;
+		layer_state((enum layer)i, policy, &question->limits, &question->cgroups, &state);
 		(void)json_array_append_new(layers, json_pack("{s:s, s:b, s:s}", "layer", name, "in_force",
 							      (int)state.in_force, "detail", state.detail));
 	}
@@ -104,19 +102,21 @@ int command_layers(int argc, char **argv)
 		}
 	}
 
-	struct policy policy = {0};
+	struct question question = {0};
 	struct error err = {0}, refusal = {0};
 	if (optind < argc)
 		(void)error_say(&err, EINVAL, "unexpected argument %s", argv[optind]);
-	if (err.code || load(file, name, &policy, &err) < 0) {
+	if (err.code || load(file, name, &question.policy, &err) < 0 ||
+	    cgroup_detect(&question.cgroups, NULL, NULL, NULL, &err) < 0) {
 		error_print(&err, "agentcore", STDERR_FILENO);
 		return EXIT_RUNTIME_FAILED;
 	}
-	(void)layers_check(&policy, &refusal);
+	policy_limits_in_force(&question.policy, &question.limits);
+	(void)layers_check(&question.policy, &question.limits, &question.cgroups, &refusal);
 	if (json)
-		(void)print_json(&policy, &refusal);
+		(void)print_json(&question, &refusal);
 	else
-		print_text(&policy, &refusal);
-	policy_clear(&policy);
+		print_text(&question, &refusal);
+	policy_clear(&question.policy);
 	return refusal.code ? EXIT_RUNTIME_FAILED : 0;
 }

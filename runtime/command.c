@@ -68,7 +68,7 @@ int stage_signals(struct sandbox *sandbox, struct error *err)
 
 int stage_rlimits(struct sandbox *sandbox, struct error *err)
 {
-	return rlimits_apply(sandbox->policy, err);
+	return rlimits_apply(&sandbox->limits, err);
 }
 
 int stage_no_new_privs(struct sandbox *sandbox, struct error *err)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "recipe/commands.h"
+#include "recipe/faults.h"
 #include "recipe/sandbox.h"
 
 static void reap(pid_t command)
@@ -20,6 +21,9 @@ static void reap(pid_t command)
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
 		if (pid != command)
 			continue;
+		if (fault_wished("break", FAULT_WALL_FIRST_PROCESS))
+			while (waitpid(-1, NULL, 0) > 0)
+				;
 		/* The end of PID 1 is the end of everyone here. */
 		_exit(WIFSIGNALED(status) ? EXIT_SIGNAL_BASE + WTERMSIG(status) : WEXITSTATUS(status));
 	}

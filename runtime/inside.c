@@ -22,6 +22,21 @@
 #include "enforce/seccomp_filter.h"
 #include "recipe/stages.h"
 
+int stage_join_cgroup(struct sandbox *sandbox, struct error *err)
+{
+	int r = cgroup_join(sandbox->cgroup, err);
+
+	if (r == 0)
+		cgroup_close_inside(sandbox->cgroup);
+	return r;
+}
+
+int stage_cgroup_namespace(struct sandbox *sandbox, struct error *err)
+{
+	(void)sandbox;
+	return namespaces_cgroup(err);
+}
+
 int stage_await_go(struct sandbox *sandbox, struct error *err)
 {
 	char go;

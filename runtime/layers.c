@@ -23,6 +23,7 @@ const struct layer_row layer_rows[LAYER_COUNT] = {
 	[LAYER_MAC] = {LAYER_MAC, "mac", "mandatory access control: AppArmor, or Landlock"},
 	[LAYER_SECCOMP] = {LAYER_SECCOMP, "seccomp", "system call filter"},
 	[LAYER_RLIMITS] = {LAYER_RLIMITS, "rlimits", "descriptors, core dumps, locked memory"},
+	[LAYER_CGROUPS] = {LAYER_CGROUPS, "cgroups", "memory without swap, processor time, processes"},
 };
 
 int layer_from_name(enum layer *layer, const char *name, struct error *err)
@@ -34,7 +35,7 @@ int layer_from_name(enum layer *layer, const char *name, struct error *err)
 		}
 	}
 	(void)error_say(err, EINVAL, "no layer \"%s\"", name);
-	return error_hint(err, "known: namespaces filesystem capabilities no_new_privs mac seccomp rlimits");
+	return error_hint(err, "known: namespaces filesystem capabilities no_new_privs mac seccomp rlimits cgroups");
 }
 
 static void say_capabilities(const struct policy *policy, struct layer_state *state)
@@ -67,10 +68,35 @@ static void say_mac(const struct policy *policy, struct layer_state *state)
 			       "neither AppArmor nor Landlock: the start is refused");
 }
 
-void layer_state(enum layer layer, const struct policy *policy, struct layer_state *state)
-{
-	double descriptors = 0;
+static const struct {
+	enum limit limit;
+	enum cgroup_controller controller;
+	const char *controller_name;
+} by_cgroups[] = {
+	{LIMIT_MEMORY_MB, CGROUP_MEMORY, "memory"},
+	{LIMIT_CPU_CORES, CGROUP_CPU, "cpu"},
+	{LIMIT_PROCESSES, CGROUP_PIDS, "pids"},
+};
 
+static void say_cgroups(const struct limits *limits, const struct cgroup_layout *cgroups, struct layer_state *state)
+{
+	int used = snprintf(state->detail, sizeof(state->detail), "cgroup %s:", cgroup_layout_name(cgroups));
+
+	for (size_t i = 0; i < ARRAY_SIZE(by_cgroups) && used < (int)sizeof(state->detail); i++) {
+		const struct limit_row *row = &limit_rows[by_cgroups[i].limit];
+		if (!limits->set[by_cgroups[i].limit])
+			continue;
+		bool there = cgroups->places[by_cgroups[i].controller].available;
+		state->in_force = state->in_force && there;
+		used += snprintf(state->detail + used, sizeof(state->detail) - (size_t)used, "%s %g %s%s", i ? "," : "",
+				 limits->value[by_cgroups[i].limit], row->unit,
+				 there ? "" : " (no controller: refused)");
+	}
+}
+
+void layer_state(enum layer layer, const struct policy *policy, const struct limits *limits,
+		 const struct cgroup_layout *cgroups, struct layer_state *state)
+{
 	*state = (struct layer_state){.in_force = true};
 	switch (layer) {
 	case LAYER_NAMESPACES:
@@ -99,9 +125,11 @@ void layer_state(enum layer layer, const struct policy *policy, struct layer_sta
 			       policy->seccomp_profile);
 		break;
 	case LAYER_RLIMITS:
-		(void)policy_limit(policy, LIMIT_FILE_DESCRIPTORS, &descriptors);
 		(void)snprintf(state->detail, sizeof(state->detail), "%.0f descriptors, no core dumps, 64 KiB locked",
-			       descriptors);
+			       limits->value[LIMIT_FILE_DESCRIPTORS]);
+		break;
+	case LAYER_CGROUPS:
+		say_cgroups(limits, cgroups, state);
 		break;
 	default:
 		(void)snprintf(state->detail, sizeof(state->detail), "%s", layer_rows[layer].summary);
@@ -141,49 +169,30 @@ static int check_network(const struct policy *policy, struct error *err)
 	return error_hint(err, "use --network none");
 }
 
-static const enum limit without_cgroups[] = {LIMIT_MEMORY_MB, LIMIT_CPU_CORES, LIMIT_PROCESSES};
-
-void layers_missing_limits(const struct policy *policy, struct layer_state *state)
+static int check_limits(const struct limits *limits, const struct cgroup_layout *cgroups, struct error *err)
 {
-	size_t used = 0;
-
-	*state = (struct layer_state){.in_force = true};
-	for (size_t i = 0; i < ARRAY_SIZE(without_cgroups); i++) {
-		double value;
-		if (!policy_limit(policy, without_cgroups[i], &value) || used >= sizeof(state->detail))
+	for (size_t i = 0; i < ARRAY_SIZE(by_cgroups); i++) {
+		const struct limit_row *row = &limit_rows[by_cgroups[i].limit];
+		if (!limits->set[by_cgroups[i].limit] || cgroups->places[by_cgroups[i].controller].available)
 			continue;
-		const struct limit_row *row = &limit_rows[without_cgroups[i]];
-		used += (size_t)snprintf(state->detail + used, sizeof(state->detail) - used, "%s%s %g",
-					 used ? ", "
-					      : "not enforced without a cgroup layer, which this version lacks: ",
-					 row->container_key ? row->container_key : row->execution_key, value);
-		state->in_force = false;
+		(void)error_say(err, EOPNOTSUPP, "%s %g: no %s controller for it: %s",
+				row->container_key ? row->container_key : row->execution_key,
+				limits->value[by_cgroups[i].limit], by_cgroups[i].controller_name,
+				cgroups->why_not[by_cgroups[i].controller]);
+		return error_hint(err,
+				  "mount or delegate it, or name a cgroup where it is enabled with --cgroup-parent");
 	}
+	return cgroup_check_limits(limits, err);
 }
 
-/* A limit that someone wrote down and that nothing here enforces must not pass in silence. */
-static int check_limits(const struct policy *policy, struct error *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(without_cgroups); i++) {
-		enum limit limit = without_cgroups[i];
-		const struct limit_row *row = &limit_rows[limit];
-		bool execution = policy->execution.explicit_[limit];
-		if (!execution && !policy->container.explicit_[limit])
-			continue;
-		(void)error_say(err, EOPNOTSUPP, "%s: this version has no cgroup layer and cannot enforce it",
-				execution || !row->container_key ? row->execution_key : row->container_key);
-		return error_hint(err, "leave it out of the policy, or enforce it around agentcore");
-	}
-	return 0;
-}
-
-int layers_check(const struct policy *policy, struct error *err)
+int layers_check(const struct policy *policy, const struct limits *limits, const struct cgroup_layout *cgroups,
+		 struct error *err)
 {
 	int r = check_mac(policy, err);
 
 	if (r == 0)
 		r = check_network(policy, err);
-	if (r == 0)
-		r = check_limits(policy, err);
+	if (r == 0 && cgroups)
+		r = check_limits(limits, cgroups, err);
 	return r;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "enforce/cgroup.h"
 #include "policy/policy.h"
 
 enum layer {
@@ -18,6 +19,7 @@ enum layer {
 	LAYER_MAC,
 	LAYER_SECCOMP,
 	LAYER_RLIMITS,
+	LAYER_CGROUPS, /* memory, processor time, processes */
 	LAYER_COUNT,
 };
 
@@ -32,20 +34,19 @@ extern const struct layer_row layer_rows[LAYER_COUNT]; /* indexed by enum layer 
 /* The layer of that name (not "always").  0, or -EINVAL with the known names in err. */
 int layer_from_name(enum layer *layer, const char *name, struct error *err);
 
-/* What one layer will do for a policy here. */
+/* What one layer will do for a policy here, under these limits, with the cgroups of this machine. */
 struct layer_state {
 	bool in_force;
 	char detail[200]; /* by what, or why not */
 };
-void layer_state(enum layer layer, const struct policy *policy, struct layer_state *state);
-
-/* The limits that the policy's defaults name and that this version does not enforce; in_force is false if there are any. */
-void layers_missing_limits(const struct policy *policy, struct layer_state *state);
+void layer_state(enum layer layer, const struct policy *policy, const struct limits *limits,
+		 const struct cgroup_layout *cgroups, struct layer_state *state);
 
 /*
  * Can everything that the policy asks for be enforced on this kernel, by this build?  0, or a negative errno with the first
- * thing that cannot, and what to do.
+ * thing that cannot, and what to do.  cgroups NULL: without the limits of cgroups (another layer alone).
  */
-int layers_check(const struct policy *policy, struct error *err);
+int layers_check(const struct policy *policy, const struct limits *limits, const struct cgroup_layout *cgroups,
+		 struct error *err);
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The monitor: one poll loop over the start's report, PID 1, signals, the wall clock and the terminal.
+ * The monitor: one epoll loop over the start's report, PID 1, signals, the wall clock, the limits' events and the terminal.
  * When it dies, the sandbox dies: PID 1 has a parent-death signal, and sees the control socket end.
  */
+#include "recipe/monitor.h"
+
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -17,16 +19,8 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "recipe/commands.h"
-#include "recipe/sandbox.h"
-#include "recipe/terminal.h"
-
-struct monitor {
-	struct sandbox *sandbox;
-	int signals, wall;
-	struct terminal terminal;
-	bool timed_out;
-	struct error *err;
-};
+#include "recipe/faults.h"
+#include "recipe/monitor_private.h"
 
 static int status_of(const struct error *err)
 {
@@ -35,46 +29,95 @@ static int status_of(const struct error *err)
 	return err->code == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
+void monitor_kill(const struct monitor *monitor)
+{
+	/* PID 1 takes everyone with it: double-forked, stopped or deaf to SIGTERM. */
+	(void)kill(monitor->sandbox->init, SIGKILL);
+}
+
 /* The monitor cannot do its part: the sandbox must not go on without it. */
 static void give_up(struct monitor *monitor, int code, const char *what)
 {
 	(void)error_set(monitor->err, code, "%s", what);
 	error_stage(monitor->err, "monitor");
-	(void)kill(monitor->sandbox->init, SIGKILL);
+	monitor_kill(monitor);
 }
 
-static void arm_wall_clock(struct monitor *monitor)
+int monitor_watch(struct monitor *monitor, struct source *source, uint32_t events)
 {
-	double seconds;
+	struct epoll_event event = {.events = events, .data = {.ptr = source}};
 
-	if (!policy_limit(monitor->sandbox->policy, LIMIT_WALL_SECONDS, &seconds))
-		return;
-	struct itimerspec when = {
-		.it_value = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)}};
-	if (timerfd_settime(monitor->wall, 0, &when, NULL) < 0)
-		give_up(monitor, errno, "wall clock");
+	return epoll_ctl(monitor->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+}
+
+int monitor_forget(struct monitor *monitor, struct source *source)
+{
+	if (source->fd >= 0)
+		(void)epoll_ctl(monitor->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+	return TAKE_FD(source->fd);
+}
+
+const struct sandbox *monitor_sandbox(const struct monitor *monitor)
+{
+	return monitor->sandbox;
+}
+
+int monitor_set_wall(struct monitor *monitor, double seconds)
+{
+	struct itimerspec when = {.it_value = monitor->since};
+
+	if (fault_wished("break", FAULT_WALL_DOUBLED))
+		seconds *= 2;
+	when.it_value.tv_sec += (time_t)seconds;
+	when.it_value.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+	if (when.it_value.tv_nsec >= 1000000000L) {
+		when.it_value.tv_sec++;
+		when.it_value.tv_nsec -= 1000000000L;
+	}
+	monitor->sandbox->limits.set[LIMIT_WALL_SECONDS] = true;
+	monitor->sandbox->limits.value[LIMIT_WALL_SECONDS] = seconds;
+	return timerfd_settime(monitor->wall.fd, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? -errno : 0;
+}
+
+/* CMD is executed: its time runs from here. */
+static void started(struct monitor *monitor)
+{
+	const struct limits *limits = &monitor->sandbox->limits;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &monitor->since);
+	monitor->running = true;
+	int r = limits->set[LIMIT_WALL_SECONDS] ? monitor_set_wall(monitor, limits->value[LIMIT_WALL_SECONDS]) : 0;
+	if (r < 0)
+		give_up(monitor, -r, "wall clock");
+	r = sandbox_announce(monitor->sandbox, monitor->err);
+	if (r < 0)
+		monitor_kill(monitor);
 }
 
 /* The report pipe ends when CMD is executed, or carries the error of the stage that failed. */
-static void read_report(struct monitor *monitor)
+static void on_report(struct monitor *monitor, struct source *source, uint32_t events)
 {
 	struct error failure;
-	ssize_t n = io_read_all(monitor->sandbox->report, &failure, sizeof(failure));
 
+	(void)events;
+	int fd = monitor_forget(monitor, source);
+	ssize_t n = io_read_all(fd, &failure, sizeof(failure));
 	if (n == (ssize_t)sizeof(failure))
 		*monitor->err = failure;
 	else if (n == 0)
-		arm_wall_clock(monitor);
+		started(monitor);
 	else
 		give_up(monitor, n < 0 ? (int)-n : EPROTO, "report of the start");
-	(void)close(TAKE_FD(monitor->sandbox->report));
+	cleanup_fd(&fd);
+	monitor->sandbox->report = -1;
 }
 
-static void read_signal(struct monitor *monitor)
+static void on_signal(struct monitor *monitor, struct source *source, uint32_t events)
 {
 	struct signalfd_siginfo info;
 
-	if (read(monitor->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGWINCH && monitor->sandbox->terminal >= 0)
 		terminal_resize(&monitor->terminal);
@@ -82,65 +125,120 @@ static void read_signal(struct monitor *monitor)
 	(void)io_write_all(monitor->sandbox->control, &number, 1);
 }
 
-static void end_of_time(struct monitor *monitor)
+static void on_wall(struct monitor *monitor, struct source *source, uint32_t events)
 {
+	uint64_t expirations;
+
+	(void)events;
+	/* EAGAIN: the clock was set anew between its end and this turn. */
+	if (read(source->fd, &expirations, sizeof(expirations)) != (ssize_t)sizeof(expirations))
+		return;
 	monitor->timed_out = true;
-	/* PID 1 takes everyone with it: double-forked, stopped or deaf to SIGTERM. */
-	(void)kill(monitor->sandbox->init, SIGKILL);
-}
-
-static void read_control(struct monitor *monitor)
-{
-	int master = terminal_receive(monitor->sandbox->control);
-
-	if (master >= 0) {
-		monitor->sandbox->terminal = master;
-		terminal_start(&monitor->terminal, master);
+	if (fault_wished("break", FAULT_WALL_FIRST_PROCESS)) {
+		/* PID 1 hands the signal on to CMD. */
+		(void)io_write_all(monitor->sandbox->control, &(unsigned char){SIGKILL}, 1);
+		return;
 	}
+	monitor_kill(monitor);
 }
 
-/* One turn; false when PID 1 has ended. */
-static bool turn(struct monitor *monitor)
+static void on_init_end(struct monitor *monitor, struct source *source, uint32_t events)
+{
+	(void)source;
+	(void)events;
+	monitor->ended = true;
+}
+
+/* --- The terminal ---------------------------------------------------------------------------------- */
+
+static void on_input(struct monitor *monitor, struct source *source, uint32_t events)
+{
+	(void)events;
+	terminal_from_user(&monitor->terminal);
+	if (terminal_input(&monitor->terminal) >= 0)
+		return;
+	int fd = monitor_forget(monitor, source);
+	if (fd != STDIN_FILENO)
+		(void)close(fd);
+}
+
+static void on_output(struct monitor *monitor, struct source *source, uint32_t events)
+{
+	(void)events;
+	terminal_to_user(&monitor->terminal);
+	if (terminal_output(&monitor->terminal) < 0)
+		(void)monitor_forget(monitor, source);
+}
+
+/* A file as standard input cannot be waited for: it is read when the terminal has room for it. */
+static int watch_input(struct monitor *monitor)
+{
+	monitor->input.fd = STDIN_FILENO;
+	int r = monitor_watch(monitor, &monitor->input, EPOLLIN);
+	if (r != -EPERM)
+		return r;
+	monitor->input.fd = dup(monitor->terminal.master);
+	return monitor->input.fd < 0 ? -errno : monitor_watch(monitor, &monitor->input, EPOLLOUT);
+}
+
+static void on_control(struct monitor *monitor, struct source *source, uint32_t events)
+{
+	(void)events;
+	int master = terminal_receive(source->fd);
+	/* Nothing else comes over it; its end is PID 1's end, which its pidfd tells. */
+	(void)monitor_forget(monitor, source);
+	if (master < 0)
+		return;
+	monitor->sandbox->terminal = master;
+	terminal_start(&monitor->terminal, master);
+	monitor->output.fd = master;
+	int r = watch_input(monitor);
+	if (r == 0)
+		r = monitor_watch(monitor, &monitor->output, EPOLLIN);
+	if (r < 0)
+		give_up(monitor, -r, "terminal");
+}
+
+/* --- The loop -------------------------------------------------------------------------------------- */
+
+static int open_sources(struct monitor *monitor)
 {
 	struct sandbox *sandbox = monitor->sandbox;
-	bool wants_terminal = sandbox->options->terminal && sandbox->terminal < 0;
-	struct pollfd fds[] = {
-		{.fd = sandbox->init_fd, .events = POLLIN},
-		{.fd = sandbox->report, .events = POLLIN},
-		{.fd = monitor->signals, .events = POLLIN},
-		{.fd = monitor->wall, .events = POLLIN},
-		{.fd = wants_terminal ? sandbox->control : -1, .events = POLLIN},
-		{.fd = terminal_input(&monitor->terminal), .events = POLLIN},
-		{.fd = terminal_output(&monitor->terminal), .events = POLLIN},
-	};
-
-	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
-		return true; /* EINTR */
-	if (fds[1].revents)
-		read_report(monitor);
-	if (fds[2].revents)
-		read_signal(monitor);
-	if (fds[3].revents)
-		end_of_time(monitor);
-	if (fds[4].revents & POLLIN)
-		read_control(monitor);
-	if (fds[5].revents)
-		terminal_from_user(&monitor->terminal);
-	if (fds[6].revents)
-		terminal_to_user(&monitor->terminal);
-	return !fds[0].revents;
-}
-
-static int open_sources(struct monitor *monitor, struct error *err)
-{
 	sigset_t blocked;
 
 	/* cmd_run blocked them before clone: none is lost in between. */
 	(void)sigprocmask(SIG_SETMASK, NULL, &blocked);
 	(void)sigdelset(&blocked, SIGCHLD);
-	monitor->signals = signalfd(-1, &blocked, SFD_CLOEXEC);
-	monitor->wall = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	return monitor->signals < 0 || monitor->wall < 0 ? error_set(err, errno, "event sources of the monitor") : 0;
+	monitor->epoll = epoll_create1(EPOLL_CLOEXEC);
+	monitor->signals = (struct source){signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK), on_signal, NULL};
+	monitor->wall = (struct source){timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), on_wall, NULL};
+	monitor->init = (struct source){sandbox->init_fd, on_init_end, NULL};
+	monitor->report = (struct source){sandbox->report, on_report, NULL};
+	monitor->control = (struct source){sandbox->options->terminal ? sandbox->control : -1, on_control, NULL};
+	monitor->input = (struct source){-1, on_input, NULL};
+	monitor->output = (struct source){-1, on_output, NULL};
+	if (monitor->epoll < 0 || monitor->signals.fd < 0 || monitor->wall.fd < 0)
+		return -errno;
+
+	struct source *sources[] = {&monitor->signals, &monitor->wall, &monitor->init, &monitor->report,
+				    &monitor->control};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sources); i++)
+		if (sources[i]->fd >= 0)
+			r = monitor_watch(monitor, sources[i], EPOLLIN);
+	return r < 0 ? r : limit_events_watch(monitor);
+}
+
+static void turn(struct monitor *monitor)
+{
+	struct epoll_event event;
+
+	/* One event a turn: see monitor.h. */
+	if (epoll_wait(monitor->epoll, &event, 1, -1) != 1)
+		return; /* EINTR */
+	struct source *source = event.data.ptr;
+	if (source->fd >= 0)
+		source->ready(monitor, source, event.events);
 }
 
 static int reap(const struct monitor *monitor)
@@ -156,18 +254,34 @@ static int reap(const struct monitor *monitor)
 	return WIFSIGNALED(status) ? EXIT_SIGNAL_BASE + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static void close_sources(struct monitor *monitor)
+{
+	int *fds[] = {&monitor->signals.fd, &monitor->wall.fd, &monitor->epoll};
+
+	limit_events_close(monitor);
+	if (monitor->input.fd > STDERR_FILENO)
+		(void)close(TAKE_FD(monitor->input.fd));
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		cleanup_fd(fds[i]);
+}
+
 int sandbox_monitor(struct sandbox *sandbox, struct error *err)
 {
-	struct monitor monitor = {.sandbox = sandbox, .signals = -1, .wall = -1, .err = err};
+	struct monitor monitor = {.sandbox = sandbox, .err = err};
 
-	if (open_sources(&monitor, err) < 0)
-		give_up(&monitor, errno, "event sources");
-	while (turn(&monitor))
-		;
-	if (sandbox->report >= 0)
-		read_report(&monitor);
+	int r = open_sources(&monitor);
+	if (r < 0)
+		give_up(&monitor, -r, "event sources");
+	while (!monitor.ended && monitor.epoll >= 0 && r == 0)
+		turn(&monitor);
+	int status = reap(&monitor);
+	if (sandbox->report >= 0) {
+		on_report(&monitor, &monitor.report, 0);
+		status = err->code ? status_of(err) : status;
+	}
 	terminal_stop(&monitor.terminal);
-	cleanup_fd(&monitor.signals);
-	cleanup_fd(&monitor.wall);
-	return reap(&monitor);
+	if (monitor.running)
+		limit_events_conclude(&monitor, status);
+	close_sources(&monitor);
+	return status;
 }

@@ -8,9 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/audit_log.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "enforce/seccomp_filter.h"
+#include "recipe/faults.h"
+#include "recipe/record.h"
 #include "recipe/stages.h"
 
 int stage_refuse(struct sandbox *sandbox, struct error *err)
@@ -26,7 +29,10 @@ int stage_refuse(struct sandbox *sandbox, struct error *err)
 		if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 			return error_say(err, EISDIR, "descriptor %d is a directory of the host", fd);
 	}
-	return layers_check(sandbox->policy, err);
+	if (!sandbox_has_layer(sandbox, LAYER_CGROUPS))
+		return layers_check(sandbox->policy, &sandbox->limits, NULL, err);
+	int r = cgroup_detect(&sandbox->layout, NULL, NULL, sandbox->options->cgroup_parent, err);
+	return r < 0 ? r : layers_check(sandbox->policy, &sandbox->limits, &sandbox->layout, err);
 }
 
 int stage_one_processor(struct sandbox *sandbox, struct error *err)
@@ -44,22 +50,29 @@ int stage_one_processor(struct sandbox *sandbox, struct error *err)
 
 int stage_state_directory(struct sandbox *sandbox, struct error *err)
 {
-	const char *path = sandbox->options->state_dir;
+	return state_open_directory(sandbox->options->state_dir, true, &sandbox->state_dir, err);
+}
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return error_set(err, errno, "state directory %s", path);
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return error_set(err, errno, "state directory %s", path);
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return error_set(err, errno, "state directory %s", path);
-	if (st.st_uid != geteuid() || (st.st_mode & 022)) {
-		(void)error_say(err, EPERM, "state directory %s belongs to someone else, or others can write to it",
-				path);
-		return error_hint(err, "name another with --root");
+int stage_entry(struct sandbox *sandbox, struct error *err)
+{
+	return state_create(sandbox->state_dir, sandbox->options->id, &sandbox->state, err);
+}
+
+int stage_audit_log(struct sandbox *sandbox, struct error *err)
+{
+	struct error missing = {0};
+
+	int r = audit_log_open(&sandbox->audit, sandbox->options->audit_dir, &missing);
+	/* "refuse" takes a line that is written, not a directory that is there: the disk may be full. */
+	if (r == 0 && sandbox->policy->audit_failure == AUDIT_FAILURE_REFUSE)
+		r = record_intent(sandbox, &missing);
+	if (r == 0)
+		return 0;
+	if (sandbox->policy->audit_failure == AUDIT_FAILURE_REFUSE) {
+		*err = missing;
+		return r;
 	}
-	sandbox->state_dir = TAKE_FD(fd);
+	record_complain(sandbox, &missing);
 	return 0;
 }
 
@@ -72,6 +85,19 @@ int stage_filters(struct sandbox *sandbox, struct error *err)
 {
 	int r = seccomp_compile(sandbox->policy, &sandbox->filter, err);
 	return r < 0 ? r : seccomp_compile_init(&sandbox->init_filter, err);
+}
+
+/* PID 1 is ours and comes on top of what the policy allows. */
+#define SPARE_PROCESSES 1
+
+int stage_cgroup(struct sandbox *sandbox, struct error *err)
+{
+	enum cgroup_use use = sandbox->options->detach ? CGROUP_CONTAINER : CGROUP_SANDBOX;
+	unsigned spare = fault_wished("break", FAULT_PROCESSES_MORE) ? SPARE_PROCESSES + 8 : SPARE_PROCESSES;
+	struct limits limits = sandbox->limits;
+
+	fault_double(&limits);
+	return cgroup_create(&sandbox->layout, sandbox->options->id, use, &limits, spare, &sandbox->cgroup, err);
 }
 
 int stage_collect_trees(struct sandbox *sandbox, struct error *err)

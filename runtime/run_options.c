@@ -2,6 +2,7 @@
 #include "recipe/run_options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,8 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/audit_log.h"
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "recipe/state.h"
 
 #define ENVIRONMENT_MAX 256
 #define ID_MAX          65535
@@ -31,6 +34,12 @@ const char run_help[] = "Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
 			"  --user UID[:GID]     run CMD as this id of the sandbox (default 0)\n"
 			"  --cwd DIR            working directory inside (default /workspace)\n"
 			"  -t, --tty            give CMD a terminal\n"
+			"  --id ID              name of the sandbox (default: a random one)\n"
+			"  --detach             go on in the background, print ID once CMD runs; see agentcore exec,\n"
+			"                       list, kill, delete.  The execution limits are left to agentcore exec\n"
+			"  --json-status FD     write start, layers, breaches and exit to FD, a JSON object a line\n"
+			"  --audit-dir DIR      audit log (default " AUDIT_DEFAULT_DIRECTORY ")\n"
+			"  --cgroup-parent DIR  cgroup to work below, in every hierarchy (default agentcore)\n"
 			"  --only-layer LAYER   for tests: turn every other layer off (agentcore layers lists them)\n"
 			"  --trace              print each stage of the start and its duration\n"
 			"  --root STATEDIR      state directory (default /run/agentcore)\n"
@@ -42,6 +51,8 @@ const char run_help[] = "Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
 			"Examples:\n"
 			"  agentcore run -- python3 -c 'print(6 * 7)'\n"
 			"  agentcore run --profile minimal --bind ./data:/data -- sh -c 'wc -l /data/*'\n"
+			"  agentcore run --limit max_memory_mb=64 --limit max_processes=20 -- ./job\n"
+			"  agentcore run --detach --id web -- sleep 300 && agentcore exec web -- ps\n"
 			"  agentcore run --policy policy.json --limit max_execution_time_seconds=10 -- ./job\n";
 
 enum {
@@ -57,6 +68,11 @@ enum {
 	OPTION_ONLY_LAYER,
 	OPTION_TRACE,
 	OPTION_ROOT,
+	OPTION_ID,
+	OPTION_DETACH,
+	OPTION_JSON_STATUS,
+	OPTION_AUDIT_DIR,
+	OPTION_CGROUP_PARENT,
 	OPTION_HELP
 };
 
@@ -74,6 +90,11 @@ static const struct option long_options[] = {
 	{"only-layer", required_argument, NULL, OPTION_ONLY_LAYER},
 	{"trace", no_argument, NULL, OPTION_TRACE},
 	{"root", required_argument, NULL, OPTION_ROOT},
+	{"id", required_argument, NULL, OPTION_ID},
+	{"detach", no_argument, NULL, OPTION_DETACH},
+	{"json-status", required_argument, NULL, OPTION_JSON_STATUS},
+	{"audit-dir", required_argument, NULL, OPTION_AUDIT_DIR},
+	{"cgroup-parent", required_argument, NULL, OPTION_CGROUP_PARENT},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -208,6 +229,21 @@ static int parse_env(char *argument, struct pending *pending, struct error *err)
 	return 0;
 }
 
+static int parse_status_fd(const char *text, struct run_options *options, struct error *err)
+{
+	char *end;
+	unsigned fd;
+
+	if (parse_id(text, &end, &fd) < 0 || *end || fd <= STDERR_FILENO)
+		return usage(err, "--json-status %s: not the number of a descriptor above 2", text);
+	if (fcntl((int)fd, F_GETFD) < 0) {
+		(void)error_set(err, errno, "--json-status %s", text);
+		return error_hint(err, "open it in the caller: agentcore run --json-status 3 ... 3>status.jsonl");
+	}
+	options->status_fd = (int)fd;
+	return 0;
+}
+
 static int take(int option, char *argument, struct run_options *options, struct pending *pending, struct error *err)
 {
 	switch (option) {
@@ -246,6 +282,20 @@ static int take(int option, char *argument, struct run_options *options, struct 
 		return 0;
 	case OPTION_ROOT:
 		options->state_dir = argument;
+		return 0;
+	case OPTION_ID:
+		(void)snprintf(options->id, sizeof(options->id), "%s", argument);
+		return state_check_id(argument, err);
+	case OPTION_DETACH:
+		options->detach = true;
+		return 0;
+	case OPTION_JSON_STATUS:
+		return parse_status_fd(argument, options, err);
+	case OPTION_AUDIT_DIR:
+		options->audit_dir = argument;
+		return *argument ? 0 : usage(err, "--audit-dir: empty path");
+	case OPTION_CGROUP_PARENT:
+		options->cgroup_parent = argument;
 		return 0;
 	default:
 		return -EINVAL;
@@ -327,6 +377,8 @@ int run_options_parse(int argc, char **argv, struct run_options *options, enum r
 	struct pending pending = {0};
 
 	options->state_dir = "/run/agentcore";
+	options->audit_dir = AUDIT_DEFAULT_DIRECTORY;
+	options->status_fd = -1;
 	/* The program's own name is the first of the adjoining strings. */
 	options->arguments = program_invocation_name;
 	options->arguments_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - options->arguments);
@@ -352,6 +404,10 @@ int run_options_parse(int argc, char **argv, struct run_options *options, enum r
 	}
 	if (!argv[optind])
 		return usage(err, "no command");
+	if (options->detach && options->terminal)
+		return usage(err, "--detach and --tty: nobody would be at the terminal");
+	if (!options->id[0])
+		state_new_id(options->id);
 	r = complete_policy(&pending, options, err);
 	if (r == 0)
 		r = complete_environment(&pending, options, err);

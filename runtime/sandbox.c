@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit/audit_log.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -17,23 +18,22 @@
 
 #define MIB (1024.0 * 1024.0)
 
-static bool layer_on(const struct run_options *options, enum layer layer)
+bool sandbox_has_layer(const struct sandbox *sandbox, enum layer layer)
 {
-	return options->only_layer == LAYER_ALWAYS || options->only_layer == layer;
+	enum layer only = sandbox->options->only_layer;
+
+	return only == LAYER_ALWAYS || only == layer;
 }
 
-static enum rootfs_kind root_kind(const struct run_options *options)
+static enum rootfs_kind root_kind(const struct sandbox *sandbox)
 {
-	if (!layer_on(options, LAYER_FILESYSTEM))
+	if (!sandbox_has_layer(sandbox, LAYER_FILESYSTEM))
 		return ROOTFS_BARE;
-	return options->rootfs ? ROOTFS_DIRECTORY : ROOTFS_DEFAULT;
+	return sandbox->options->rootfs ? ROOTFS_DIRECTORY : ROOTFS_DEFAULT;
 }
 
 void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 {
-	double storage_mb = 1024;
-
-	(void)policy_limit(&options->policy, LIMIT_STORAGE_MB, &storage_mb);
 	*sandbox = (struct sandbox){
 		.options = options,
 		.policy = &options->policy,
@@ -54,9 +54,17 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 		.child_signals = -1,
 		.locked = -1,
 		.locked_inside = -1,
+		.state = STATE_NONE,
+		.storage = STORAGE_NONE,
+		.started = -1,
 	};
+	if (options->detach)
+		sandbox->limits = options->policy.container;
+	else
+		policy_limits_in_force(&options->policy, &sandbox->limits);
+	double storage_mb = sandbox->limits.set[LIMIT_STORAGE_MB] ? sandbox->limits.value[LIMIT_STORAGE_MB] : 1024;
 	sandbox->spec = (struct rootfs_spec){
-		.kind = root_kind(options),
+		.kind = root_kind(sandbox),
 		.directory = options->rootfs,
 		.read_only = options->policy.read_only_filesystem,
 		.root_owned = options->rootfs_root_owned,
@@ -71,7 +79,7 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 
 bool sandbox_has_user_namespace(const struct sandbox *sandbox)
 {
-	return sandbox->policy->user_namespace && layer_on(sandbox->options, LAYER_NAMESPACES);
+	return sandbox->policy->user_namespace && sandbox_has_layer(sandbox, LAYER_NAMESPACES);
 }
 
 static void close_fd(int *fd)
@@ -94,6 +102,10 @@ void sandbox_clear(struct sandbox *sandbox)
 	rootfs_close(&sandbox->rootfs);
 	bpf_code_clear(&sandbox->filter);
 	bpf_code_clear(&sandbox->init_filter);
+	cgroup_free(TAKE_PTR(sandbox->cgroup));
+	storage_release(&sandbox->storage);
+	audit_log_close(TAKE_PTR(sandbox->audit));
+	state_close(&sandbox->state);
 }
 
 /* The way out of every process inside that cannot go on: tell the monitor, and end. */
@@ -155,6 +167,7 @@ static void keep_inside(struct sandbox *sandbox)
 	sandbox->report = TAKE_FD(sandbox->report_inside);
 	close_fd(&sandbox->state_dir);
 	close_fd(&sandbox->ids.lock_fd);
+	state_close(&sandbox->state);
 }
 
 static void keep_outside(struct sandbox *sandbox)
@@ -184,7 +197,8 @@ int sandbox_start(struct sandbox *sandbox, struct error *err)
 	if (r < 0)
 		return r;
 
-	pid_t pid = namespaces_clone(sandbox_has_user_namespace(sandbox), &sandbox->init_fd, err);
+	int cgroup = sandbox->cgroup ? cgroup_clone_fd(sandbox->cgroup) : -1;
+	pid_t pid = namespaces_clone(sandbox_has_user_namespace(sandbox), cgroup, &sandbox->init_fd, err);
 	if (pid < 0) {
 		error_stage(err, "clone");
 		return (int)pid;

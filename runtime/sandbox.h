@@ -15,10 +15,13 @@
 
 #include "base/error.h"
 #include "enforce/bpf_code.h"
+#include "enforce/cgroup.h"
 #include "enforce/id_range.h"
 #include "enforce/rootfs.h"
+#include "enforce/storage.h"
 #include "policy/policy.h"
 #include "recipe/layers.h"
+#include "recipe/state.h"
 
 #define BINDS_MAX 32
 
@@ -37,16 +40,24 @@ struct run_options {
 	bool trace; /* print each stage and its duration */
 	enum layer only_layer; /* LAYER_ALWAYS: all layers */
 	const char *state_dir;
+	char id[STATE_ID_MAX + 1];
+	bool detach; /* the monitor goes on in the background */
+	int status_fd; /* --json-status, or -1 */
+	const char *audit_dir;
+	const char *cgroup_parent; /* NULL: "agentcore", or what is delegated */
 	char **words; /* copies of the command line, which the other members point into */
 	char **command; /* NULL-terminated */
 	char *arguments; /* our own argv in memory, which PID 1 wipes: it holds paths of the host */
 	size_t arguments_size;
 };
 
+struct audit_log;
+
 struct sandbox {
 	const struct run_options *options;
 	const struct policy *policy;
 	struct rootfs_spec spec;
+	struct limits limits; /* in force: the smaller of both tiers; of a detached one, the container's */
 
 	cpu_set_t processors; /* those that the caller may use: CMD gets them back */
 
@@ -55,6 +66,13 @@ struct sandbox {
 	struct id_range ids;
 	struct rootfs rootfs;
 	struct bpf_code filter, init_filter;
+	struct state state; /* its entry in the state directory */
+	struct audit_log *audit; /* or NULL */
+	bool record_failed; /* it was said already that something could not be put on record */
+	struct cgroup_layout layout;
+	struct cgroup *cgroup; /* or NULL */
+	struct storage storage;
+	int started; /* of a detached one: the pipe that tells the caller, or -1 */
 	pid_t init; /* PID 1 as the host numbers it */
 	int init_fd; /* its pidfd */
 	int control; /* the monitor's or PID 1's end of a socket pair: go, signals, the terminal */
@@ -76,6 +94,12 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options);
 /* Close every descriptor, free everything.  A live sandbox dies by it: PID 1 sees its control socket end. */
 void sandbox_clear(struct sandbox *sandbox);
 
+/* Remove what a sandbox that has ended leaves on the host, and what dead ones have left: cgroups, entries. */
+void sandbox_remove(struct sandbox *sandbox);
+
+/* The layer is on: none is alone, or this one is. */
+bool sandbox_has_layer(const struct sandbox *sandbox, enum layer layer);
+
 /* The sandbox has a user namespace of its own. */
 bool sandbox_has_user_namespace(const struct sandbox *sandbox);
 
@@ -84,6 +108,9 @@ bool sandbox_has_user_namespace(const struct sandbox *sandbox);
  * 0, or a negative errno with err set and nothing left behind.
  */
 int sandbox_start(struct sandbox *sandbox, struct error *err);
+
+/* Tell the others that CMD runs: the state directory, the record, the caller of --detach.  0, or a negative errno with err set. */
+int sandbox_announce(struct sandbox *sandbox, struct error *err);
 
 /*
  * Watch a started sandbox until it ends: forward signals and the terminal, keep the wall time.

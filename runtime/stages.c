@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "recipe/faults.h"
 
 /* clang-format off */
 const struct stage stages[] = {
@@ -17,11 +18,17 @@ const struct stage stages[] = {
 	{"one-processor",      SIDE_PREPARE, LAYER_ALWAYS, stage_one_processor,
 	 "the start passes from process to process; waking one on another processor costs a tenth of it"},
 	{"state-directory",    SIDE_PREPARE, LAYER_ALWAYS, stage_state_directory,
-	 "the id pool is a file in it"},
+	 "the id pool is a file in it, and the sandbox's entry"},
+	{"entry",              SIDE_PREPARE, LAYER_ALWAYS, stage_entry,
+	 "its lock is what makes the cgroup of this name ours, also one that a dead sandbox left"},
+	{"audit-log",          SIDE_PREPARE, LAYER_ALWAYS, stage_audit_log,
+	 "before anything is made: the policy may say that there is no start without a record"},
 	{"id-range",           SIDE_PREPARE, LAYER_NAMESPACES, stage_id_range,
 	 "before clone, so that a full pool costs no namespaces"},
 	{"filters",            SIDE_PREPARE, LAYER_ALWAYS, stage_filters,
 	 "before clone, where there is still memory to ask for and a terminal to complain on"},
+	{"cgroup",             SIDE_PREPARE, LAYER_CGROUPS, stage_cgroup,
+	 "the limits stand before there is a process to hold"},
 	{"collect-trees",      SIDE_PREPARE, LAYER_ALWAYS, stage_collect_trees,
 	 "as the host's root: inside, mounts are locked together and device nodes are dead"},
 	{"channels",           SIDE_PREPARE, LAYER_ALWAYS, stage_channels,
@@ -34,6 +41,10 @@ const struct stage stages[] = {
 	{"go",                 SIDE_RELEASE, LAYER_ALWAYS, stage_go,
 	 "the trees are complete: PID 1 may attach them"},
 
+	{"join-cgroup",        SIDE_INIT, LAYER_CGROUPS, stage_join_cgroup,
+	 "first of all inside: from here everything is charged to the sandbox, and no fork escapes"},
+	{"cgroup-namespace",   SIDE_INIT, LAYER_ALWAYS, stage_cgroup_namespace,
+	 "behind the joining: the cgroup that its maker is in becomes its root"},
 	{"await-go",           SIDE_INIT, LAYER_ALWAYS, stage_await_go,
 	 "until the maps are written and the trees are shifted nothing can be done"},
 	{"become-root",        SIDE_INIT, LAYER_NAMESPACES, stage_become_root,
@@ -111,27 +122,6 @@ static bool wanted(const struct stage *stage, const struct sandbox *sandbox)
 	return only == LAYER_ALWAYS || stage->layer == LAYER_ALWAYS || stage->layer == only;
 }
 
-#ifdef AGENTCORE_FAULTS
-/*
- * Test builds only: AGENTCORE_FAULT=fail:STAGE makes a stage fail, skip:STAGE leaves it out.  With the first the tests see
- * that every stage fails closed, with the second that the suite notices when it is missing.
- */
-static bool fault(const char *kind, const struct stage *stage)
-{
-	const char *wish = getenv("AGENTCORE_FAULT");
-	size_t length = strlen(kind);
-
-	return wish && !strncmp(wish, kind, length) && wish[length] == ':' && !strcmp(wish + length + 1, stage->name);
-}
-#else
-static bool fault(const char *kind, const struct stage *stage)
-{
-	(void)kind;
-	(void)stage;
-	return false;
-}
-#endif
-
 static long microseconds_since(const struct timespec *start)
 {
 	struct timespec now;
@@ -144,13 +134,13 @@ static int run_stage(const struct stage *stage, struct sandbox *sandbox, struct 
 {
 	struct timespec start = {0};
 
-	if (fault("skip", stage))
+	if (fault_wished("skip", stage->name))
 		return 0;
 	/* PID 1's own lock leaves it no call to write with. */
 	bool trace = sandbox->options->trace && stage->side != SIDE_LOCK;
 	if (trace)
 		(void)clock_gettime(CLOCK_MONOTONIC, &start);
-	int r = fault("fail", stage) ? error_set(err, EIO, "fault injected") : stage->run(sandbox, err);
+	int r = fault_wished("fail", stage->name) ? error_set(err, EIO, "fault injected") : stage->run(sandbox, err);
 	if (trace)
 		(void)dprintf(STDERR_FILENO, "agentcore: stage %-18s %6ld us%s\n", stage->name,
 			      microseconds_since(&start), r < 0 ? " FAILED" : "");

@@ -33,8 +33,11 @@ int stages_run(enum side side, struct sandbox *sandbox, struct error *err);
 int stage_refuse(struct sandbox *sandbox, struct error *err);
 int stage_one_processor(struct sandbox *sandbox, struct error *err);
 int stage_state_directory(struct sandbox *sandbox, struct error *err);
+int stage_entry(struct sandbox *sandbox, struct error *err);
+int stage_audit_log(struct sandbox *sandbox, struct error *err);
 int stage_id_range(struct sandbox *sandbox, struct error *err);
 int stage_filters(struct sandbox *sandbox, struct error *err);
+int stage_cgroup(struct sandbox *sandbox, struct error *err);
 int stage_collect_trees(struct sandbox *sandbox, struct error *err);
 int stage_channels(struct sandbox *sandbox, struct error *err);
 
@@ -42,6 +45,8 @@ int stage_id_maps(struct sandbox *sandbox, struct error *err);
 int stage_shift_owners(struct sandbox *sandbox, struct error *err);
 int stage_go(struct sandbox *sandbox, struct error *err);
 
+int stage_join_cgroup(struct sandbox *sandbox, struct error *err);
+int stage_cgroup_namespace(struct sandbox *sandbox, struct error *err);
 int stage_await_go(struct sandbox *sandbox, struct error *err);
 int stage_become_root(struct sandbox *sandbox, struct error *err);
 int stage_die_with_monitor(struct sandbox *sandbox, struct error *err);

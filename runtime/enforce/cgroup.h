@@ -34,7 +34,8 @@ struct cgroup_layout {
 	struct cgroup_place {
 		bool available;
 		bool v2;
-		char parent[CGROUP_PATH_MAX]; /* the directory that ours are made in, e.g. /sys/fs/cgroup/memory/agentcore */
+		char parent
+			[CGROUP_PATH_MAX]; /* the directory that ours are made in, e.g. /sys/fs/cgroup/memory/agentcore */
 	} places[CGROUP_CONTROLLER_COUNT];
 	char why_not[CGROUP_CONTROLLER_COUNT][160]; /* for those not available */
 };
@@ -70,8 +71,8 @@ enum cgroup_use {
  * it is killed, and it is made anew.
  * 0 with *cgroup (release with cgroup_remove, then cgroup_free), or a negative errno with nothing left behind.
  */
-int cgroup_create(const struct cgroup_layout *layout, const char *name, enum cgroup_use use, const struct limits *limits,
-		  unsigned spare_processes, struct cgroup **cgroup, struct error *err);
+int cgroup_create(const struct cgroup_layout *layout, const char *name, enum cgroup_use use,
+		  const struct limits *limits, unsigned spare_processes, struct cgroup **cgroup, struct error *err);
 
 /* One that is there already (exec, update, delete).  -ENOENT when no hierarchy has it. */
 int cgroup_open(const struct cgroup_layout *layout, const char *name, enum cgroup_use use, struct cgroup **cgroup,
@@ -103,7 +104,8 @@ struct cgroup_watch {
 int cgroup_watch(struct cgroup *cgroup, struct cgroup_watch *watch, struct error *err);
 
 struct cgroup_events {
-	uint64_t memory_kills; /* processes that the OOM killer has ended, or OOM events where the kernel does not count kills */
+	uint64_t
+		memory_kills; /* processes that the OOM killer has ended, or OOM events where the kernel does not count kills */
 	uint64_t process_refusals; /* forks refused at the process limit */
 	uint64_t throttled_periods;
 	uint64_t throttled_us;

@@ -17,14 +17,15 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 
-pid_t namespaces_clone(bool user, int *pidfd, struct error *err)
+pid_t namespaces_clone(bool user, int cgroup_fd, int *pidfd, struct error *err)
 {
 	/* All at once: in one clone the user namespace is made first, and owns the others. */
-	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 	struct clone_args args = {
-		.flags = CLONE_PIDFD | flags | (user ? CLONE_NEWUSER : 0u),
+		.flags = CLONE_PIDFD | flags | (user ? CLONE_NEWUSER : 0u) | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0u),
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		.exit_signal = SIGCHLD,
+		.cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
 	};
 	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid >= 0)
@@ -32,12 +33,17 @@ pid_t namespaces_clone(bool user, int *pidfd, struct error *err)
 
 	int code = errno;
 	(void)error_set(err, code, "clone3 with %s namespaces",
-			user ? "user, mount, pid, net, ipc, uts, cgroup" : "mount, pid, net, ipc, uts, cgroup");
+			user ? "user, mount, pid, net, ipc, uts" : "mount, pid, net, ipc, uts");
 	if (code == EPERM)
 		(void)error_hint(err, "needs CAP_SYS_ADMIN, and a host whose root is not a chroot");
 	else if (code == ENOSPC)
 		(void)error_hint(err, "raise user.max_*_namespaces of the host");
 	return -code;
+}
+
+int namespaces_cgroup(struct error *err)
+{
+	return unshare(CLONE_NEWCGROUP) < 0 ? error_set(err, errno, "cgroup namespace") : 0;
 }
 
 int namespaces_forbid(int sysctls, struct error *err)

@@ -10,10 +10,15 @@
 #include "base/error.h"
 
 /*
- * clone3(2) into new mount, pid, network, ipc, uts and cgroup namespaces, and a user namespace where asked for.
+ * clone3(2) into new mount, pid, network, ipc and uts namespaces, and a user namespace where asked for; and into the cgroup whose
+ * directory cgroup_fd is (v2), -1: none.  The cgroup namespace comes later, from namespaces_cgroup: its root is the cgroup
+ * that its maker is in, and here that is still the caller's.
  * Like fork: returns 0 in the child; in the parent the pid, with *pidfd set (close it).  Negative errno with err set.
  */
-pid_t namespaces_clone(bool user, int *pidfd, struct error *err);
+pid_t namespaces_clone(bool user, int cgroup_fd, int *pidfd, struct error *err);
+
+/* A new cgroup namespace for the caller, with the cgroups that it is in as roots; cgroup_namespaces(7). */
+int namespaces_cgroup(struct error *err);
 
 /*
  * Set user.max_*_namespaces of the caller's user namespace to 0: no road (unshare, clone, clone3, setns to a

@@ -26,13 +26,12 @@ static const struct rlimit_row rows[] = {
 	{"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE, NOT_A_POLICY_LIMIT, 819200},
 };
 
-int rlimits_apply(const struct policy *policy, struct error *err)
+int rlimits_apply(const struct limits *limits, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct rlimit_row *row = &rows[i];
-		double wanted = (double)row->value;
-		if (row->limit != NOT_A_POLICY_LIMIT)
-			(void)policy_limit(policy, row->limit, &wanted);
+		bool limited = row->limit != NOT_A_POLICY_LIMIT && limits->set[row->limit];
+		double wanted = limited ? limits->value[row->limit] : (double)row->value;
 		struct rlimit both = {.rlim_cur = (rlim_t)wanted, .rlim_max = (rlim_t)wanted};
 		if (setrlimit(row->resource, &both) < 0)
 			return error_set(err, errno, "%s to %llu", row->name, (unsigned long long)both.rlim_max);

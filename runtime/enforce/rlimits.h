@@ -7,6 +7,6 @@
 #include "policy/policy.h"
 
 /* Set the calling process's limits, soft = hard.  0, or a negative errno with err set. */
-int rlimits_apply(const struct policy *policy, struct error *err);
+int rlimits_apply(const struct limits *limits, struct error *err);
 
 #endif

@@ -56,6 +56,18 @@ void policy_clear(struct policy *policy)
 	string_list_clear(&policy->permissions);
 }
 
+void policy_limits_in_force(const struct policy *policy, struct limits *limits)
+{
+	*limits = (struct limits){0};
+	for (size_t i = 0; i < LIMIT_COUNT; i++) {
+		limits->set[i] = policy_limit(policy, (enum limit)i, &limits->value[i]);
+		const struct limits *tiers[] = {&policy->container, &policy->execution};
+		for (size_t j = 0; limits->set[i] && j < ARRAY_SIZE(tiers); j++)
+			if (tiers[j]->explicit_[i] && tiers[j]->value[i] <= limits->value[i])
+				limits->explicit_[i] = true;
+	}
+}
+
 bool policy_limit(const struct policy *policy, enum limit limit, double *value)
 {
 	const struct limits *tiers[] = {&policy->container, &policy->execution};

@@ -115,6 +115,9 @@ int policy_set_limit(struct policy *policy, const char *assignment, struct error
  */
 bool policy_limit(const struct policy *policy, enum limit limit, double *value);
 
+/* All of them together: for each limit the smaller of the two tiers, and explicit_ where the document named that one. */
+void policy_limits_in_force(const struct policy *policy, struct limits *limits);
+
 /* "minimal", "standard", "privileged". */
 const char *profile_name(enum profile profile);
 

@@ -19,6 +19,28 @@ static void parse(struct policy *policy, const char *json)
 		fail_msg("%s", err.text);
 }
 
+/* A machine with every controller on cgroup v1, and what a test takes away from it. */
+static struct cgroup_layout all_controllers(void)
+{
+	struct cgroup_layout layout = {0};
+
+	for (size_t i = 0; i < CGROUP_CONTROLLER_COUNT; i++)
+		layout.places[i].available = true;
+	return layout;
+}
+
+static int check(const char *json, const struct cgroup_layout *cgroups, struct error *err)
+{
+	struct policy policy = {0};
+	struct limits limits;
+
+	parse(&policy, json);
+	policy_limits_in_force(&policy, &limits);
+	int r = layers_check(&policy, &limits, cgroups, err);
+	policy_clear(&policy);
+	return r;
+}
+
 static void refusals_name_what_and_why(void **state)
 {
 	static const struct {
@@ -27,21 +49,41 @@ static void refusals_name_what_and_why(void **state)
 		{"{\"security_profile\": {\"apparmor_fallback\": \"refuse\"}}", "AppArmor is not available"},
 		{"{\"resource_limits\": {\"network_access\": \"full\"}}", "network_access full"},
 		{"{\"sandbox\": {\"allowed_hosts\": [\"example.com\"]}}", "network_access restricted"},
-		{"{\"resource_limits\": {\"max_memory_mb\": 64}}", "max_memory_mb"},
-		{"{\"resource_limits\": {\"max_cpu_cores\": 1}}", "max_cpu_cores"},
-		{"{\"execution_limits\": {\"max_cpu_percent\": 50}}", "max_cpu_percent"},
-		{"{\"execution_limits\": {\"max_processes\": 10}}", "max_processes"},
+		{"{\"resource_limits\": {\"max_memory_mb\": 16000000}}", "max_memory_mb"},
+		{"{\"resource_limits\": {\"max_cpu_cores\": 4096}}", "max_cpu_cores"},
+	};
+	struct cgroup_layout cgroups = all_controllers();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct error err = {0};
+		assert_true(check(rows[i].json, &cgroups, &err) < 0);
+		if (!strstr(err.text, rows[i].text) || !err.hint[0])
+			fail_msg("%s: \"%s\"; \"%s\"", rows[i].json, err.text, err.hint);
+	}
+}
+
+static void a_limit_without_its_controller_is_refused(void **state)
+{
+	static const struct {
+		enum cgroup_controller missing;
+		const char *text;
+	} rows[] = {
+		{CGROUP_MEMORY, "max_memory_mb 512: no memory controller for it: not enabled"},
+		{CGROUP_CPU, "max_cpu_cores 1: no cpu controller for it: not enabled"},
+		{CGROUP_PIDS, "max_processes 100: no pids controller for it: not enabled"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct policy policy = {0};
+		struct cgroup_layout cgroups = all_controllers();
 		struct error err = {0};
-		parse(&policy, rows[i].json);
-		assert_int_equal(layers_check(&policy, &err), -EOPNOTSUPP);
-		if (!strstr(err.text, rows[i].text) || !err.hint[0])
-			fail_msg("%s: \"%s\"; \"%s\"", rows[i].json, err.text, err.hint);
-		policy_clear(&policy);
+		cgroups.places[rows[i].missing].available = false;
+		(void)strcpy(cgroups.why_not[rows[i].missing], "not enabled");
+		assert_int_equal(check("{}", &cgroups, &err), -EOPNOTSUPP);
+		assert_string_equal(err.text, rows[i].text);
+		/* Another layer alone has no limits. */
+		assert_int_equal(check("{}", NULL, &(struct error){0}), 0);
 	}
 }
 
@@ -52,56 +94,51 @@ static void what_can_be_enforced_is_not_refused(void **state)
 		"{\"security_profile\": {\"profile_name\": \"minimal\"}}",
 		"{\"security_profile\": {\"profile_name\": \"privileged\"}, \"sandbox\": {\"allow_network\": false}}",
 		"{\"resource_limits\": {\"max_file_descriptors\": 64, \"max_execution_time_seconds\": 5}}",
+		"{\"execution_limits\": {\"max_processes\": 10, \"max_memory_mb\": 64, \"max_cpu_percent\": 50}}",
 	};
+	struct cgroup_layout cgroups = all_controllers();
 
 	(void)state;
 	if (landlock_abi() == 0)
 		skip();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct policy policy = {0};
 		struct error err = {0};
-		parse(&policy, rows[i]);
-		if (layers_check(&policy, &err) != 0)
+		if (check(rows[i], &cgroups, &err) != 0)
 			fail_msg("%s: %s", rows[i], err.text);
-		policy_clear(&policy);
 	}
 }
 
 static void layers_say_what_they_do(void **state)
 {
 	struct policy policy;
+	struct limits limits;
+	struct cgroup_layout cgroups = all_controllers();
 
 	(void)state;
 	policy_defaults(&policy, PROFILE_PRIVILEGED);
+	policy_limits_in_force(&policy, &limits);
 	for (int layer = 0; layer < LAYER_COUNT; layer++) {
 		struct layer_state shown;
-		layer_state((enum layer)layer, &policy, &shown);
+		layer_state((enum layer)layer, &policy, &limits, &cgroups, &shown);
 		assert_true(shown.detail[0]);
 		if (layer == LAYER_NO_NEW_PRIVS)
 			assert_false(shown.in_force);
+		if (layer == LAYER_CGROUPS)
+			assert_non_null(strstr(shown.detail, "512 MiB, 1 cores, 100 processes"));
 	}
-}
-
-static void limits_that_nothing_holds_are_named(void **state)
-{
-	struct policy policy;
+	cgroups.places[CGROUP_PIDS].available = false;
 	struct layer_state shown;
-
-	(void)state;
-	policy_defaults(&policy, PROFILE_STANDARD);
-	layers_missing_limits(&policy, &shown);
+	layer_state(LAYER_CGROUPS, &policy, &limits, &cgroups, &shown);
 	assert_false(shown.in_force);
-	assert_non_null(strstr(shown.detail, "max_memory_mb 512"));
-	assert_non_null(strstr(shown.detail, "max_processes 100"));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals_name_what_and_why),
+		cmocka_unit_test(a_limit_without_its_controller_is_refused),
 		cmocka_unit_test(what_can_be_enforced_is_not_refused),
 		cmocka_unit_test(layers_say_what_they_do),
-		cmocka_unit_test(limits_that_nothing_holds_are_named),
 	};
 	return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipe/faults.h"
+
+void fault_double(struct limits *limits)
+{
+	if (!fault_wished("break", FAULT_LIMITS_DOUBLED))
+		return;
+	for (int i = 0; i < LIMIT_COUNT; i++)
+		limits->value[i] *= 2;
+}
+
+#ifdef AGENTCORE_FAULTS
+#include <stdlib.h>
+#include <string.h>
+
+bool fault_wished(const char *kind, const char *name)
+{
+	const char *wish = getenv("AGENTCORE_FAULT");
+	size_t kind_length = strlen(kind), name_length = strlen(name);
+
+	for (; wish; wish = strchr(wish, ',') ? strchr(wish, ',') + 1 : NULL) {
+		const char *after = wish + kind_length + 1 + name_length;
+		if (strncmp(wish, kind, kind_length) == 0 && wish[kind_length] == ':' &&
+		    strncmp(wish + kind_length + 1, name, name_length) == 0 && (*after == ',' || !*after))
+			return true;
+	}
+	return false;
+}
+#endif
