@@ -38,13 +38,15 @@ struct cgroup_layout {
 			[CGROUP_PATH_MAX]; /* the directory that ours are made in, e.g. /sys/fs/cgroup/memory/agentcore */
 	} places[CGROUP_CONTROLLER_COUNT];
 	char why_not[CGROUP_CONTROLLER_COUNT][160]; /* for those not available */
+	bool mounted_v1, mounted_v2; /* both: hybrid */
 };
 
 /*
  * Find the controllers, from the text of /proc/self/mountinfo and /proc/self/cgroup (arguments, so that tests can
  * give a fake tree; NULL: read them).  parent NULL: "agentcore" directly below each hierarchy's mount, or below
- * what is delegated to the caller where that is not writable; else --cgroup-parent: a path below the mounts that exists
- * or that may be made.
+ * what is delegated to the caller where that is not writable; else --cgroup-parent: a path below the mounts, whose
+ * last part is made and removed again if its name begins with "agentcore" ("ours"), and must be there if not.  "/" is
+ * the mounts themselves.  In a directory that is not ours, a cgroup's own name gets the prefix "agentcore-".
  * 0, or a negative errno with err set when there are no cgroups at all.  A controller that is missing, not
  * delegated or not enabled is not available, with the reason in why_not: cgroup_create refuses what needs it.
  */
@@ -55,6 +57,12 @@ int cgroup_detect(struct cgroup_layout *layout, const char *mountinfo, const cha
 const char *cgroup_layout_name(const struct cgroup_layout *layout);
 
 struct cgroup; /* opaque; holds descriptors of its directories and of the files that join needs, all close-on-exec */
+
+/*
+ * Refuse limits that were asked for (explicit_) and are above this machine: its memory, its online processors.  Defaults above it
+ * limit nothing more, and stay.  0, or -EINVAL with err set.
+ */
+int cgroup_check_limits(const struct limits *limits, struct error *err);
 
 enum cgroup_use {
 	CGROUP_SANDBOX, /* a whole sandbox: limits and members in one directory */
@@ -91,7 +99,7 @@ int cgroup_clone_fd(const struct cgroup *cgroup);
  */
 int cgroup_join(const struct cgroup *cgroup, struct error *err);
 
-/* Close in the child what only the monitor needs. */
+/* In the child, after cgroup_join: close every descriptor, since PID 1 never executes anything. */
 void cgroup_close_inside(struct cgroup *cgroup);
 
 /* --- Events ---------------------------------------------------------------------------------------- */

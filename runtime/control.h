@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The monitor's socket, STATEDIR/sandboxes/ID/control: what the other subcommands ask of a live sandbox.
+ *
+ * SOCK_SEQPACKET, one request and one answer a packet, for processes of our own user only; unix(7).  A connection that has
+ * asked for an execution stands for it: when it ends, however its owner ended, the execution is killed and its cgroup removed.
+ */
+#ifndef RECIPE_CONTROL_H
+#define RECIPE_CONTROL_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "enforce/cgroup.h"
+#include "recipe/monitor.h"
+
+enum control_kind {
+	CONTROL_SIGNAL, /* send signal `number` to CMD */
+	CONTROL_WALL, /* the wall clock is `seconds` from the start of CMD */
+	CONTROL_EXECUTE, /* a number for an execution, which lives as long as this connection */
+};
+
+struct control_request {
+	uint32_t kind;
+	uint32_t number;
+	double seconds;
+};
+
+struct control_answer {
+	int32_t code; /* 0 or a positive errno */
+	uint32_t number; /* CONTROL_EXECUTE: N of the cgroup's name "ID/exec-N" */
+};
+
+/* --- The monitor's side --- */
+
+struct control;
+
+/*
+ * Listen in `directory` (state->directory).  layout and cgroup, the sandbox's name there, are borrowed; cgroup NULL: no
+ * executions.  0 with *control (release with control_close), or a negative errno with err set.
+ */
+int control_open(int directory, const struct cgroup_layout *layout, const char *cgroup, struct control **control,
+		 struct error *err);
+
+/* Have the monitor's loop serve it.  0 or a negative errno. */
+int control_watch(struct control *control, struct monitor *monitor);
+
+/*
+ * End all executions, close everything.  Before the sandbox's own cgroup is removed, and while the monitor's loop can still be told
+ * (monitor NULL: it was never watched).  Accepts a NULL control.
+ */
+void control_close(struct control *control, struct monitor *monitor);
+
+/* Close the descriptors in the child after clone, where it must not stay open.  Accepts NULL. */
+void control_close_inside(struct control *control);
+
+/* --- The side of those who ask --- */
+
+/* Connect to the monitor of the sandbox whose directory this is.  0 with *fd, or a negative errno with err set. */
+int control_connect(int directory, int *fd, struct error *err);
+
+/* Ask, and wait at most some seconds for the answer.  0 with *answer (may be NULL), or a negative errno, the answer's too, with err set. */
+int control_ask(int fd, const struct control_request *request, struct control_answer *answer, struct error *err);
+
+#endif

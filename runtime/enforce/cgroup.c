@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A cgroup's directories: made, opened, joined, removed. */
+#include "enforce/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "enforce/cgroup_internal.h"
+
+/*
+ * How often a parent that another start removes under our hands is made again.  With 200 starts at once, a few rounds were
+ * seen to be needed; each round means that somebody else has come to an end.
+ */
+#define PARENT_ROUNDS 1000
+
+#define RECLAIM_MS 5000
+
+#define BIT(controller) (1u << (controller))
+
+/* --- The object ------------------------------------------------------------------------------------ */
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+static void close_dir(struct cgroup_dir *dir)
+{
+	close_fd(&dir->parent_fd);
+	close_fd(&dir->fd);
+	close_fd(&dir->leaf);
+	close_fd(&dir->tasks);
+}
+
+static struct cgroup *new_cgroup(enum cgroup_use use)
+{
+	struct cgroup *cgroup = calloc(1, sizeof(*cgroup));
+
+	if (!cgroup)
+		return NULL;
+	cgroup->use = use;
+	cgroup->watch = (struct cgroup_watch){-1, -1};
+	cgroup->oom_control = -1;
+	memset(cgroup->dir_of, -1, sizeof(cgroup->dir_of));
+	return cgroup;
+}
+
+void cgroup_close_inside(struct cgroup *cgroup)
+{
+	for (size_t i = 0; i < cgroup->count; i++)
+		close_dir(&cgroup->dirs[i]);
+	close_fd(&cgroup->watch.memory);
+	close_fd(&cgroup->watch.processes);
+	close_fd(&cgroup->oom_control);
+}
+
+void cgroup_free(struct cgroup *cgroup)
+{
+	if (!cgroup)
+		return;
+	cgroup_close_inside(cgroup);
+	free(cgroup);
+}
+
+/* "ID" or "ID/exec-N": it becomes a path, so nothing else may be in it. */
+static int check_name(const char *name, struct error *err)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./";
+	size_t length = strlen(name);
+
+	if (length == 0 || length >= CGROUP_NAME_MAX || name[strspn(name, allowed)] || cgroup_has_dots(name) ||
+	    name[length - 1] == '/')
+		return error_say(err, EINVAL, "\"%.80s\" cannot be the name of a cgroup", name);
+	return 0;
+}
+
+/*
+ * Put each wanted controller's hierarchy into the list once: v1 may have several in one mount, v2 has all in one.
+ * Also the cgroup's name, whose prefix is the same everywhere: it depends on the parent's last part.
+ */
+static void plan(struct cgroup *cgroup, const struct cgroup_layout *layout, unsigned wanted, const char *name)
+{
+	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
+		const struct cgroup_place *place = &layout->places[c];
+		size_t at = 0;
+
+		if (!(wanted & BIT(c)) || !place->available)
+			continue;
+		while (at < cgroup->count && strcmp(cgroup->dirs[at].parent, place->parent) != 0)
+			at++;
+		struct cgroup_dir *dir = &cgroup->dirs[at];
+		if (at == cgroup->count) {
+			*dir = (struct cgroup_dir){.v2 = place->v2, .parent_fd = -1, .fd = -1, .leaf = -1, .tasks = -1};
+			memcpy(dir->parent, place->parent, sizeof(dir->parent));
+			cgroup->count++;
+		}
+		dir->controllers |= BIT(c);
+		cgroup->dir_of[c] = (signed char)at;
+	}
+	bool ours = cgroup->count == 0 || cgroup_parent_is_ours(cgroup->dirs[0].parent);
+	(void)snprintf(cgroup->name, sizeof(cgroup->name), "%s%s", ours ? "" : CGROUP_OURS "-", name);
+}
+
+static int fail(const struct cgroup *cgroup, const struct cgroup_dir *dir, const char *what, int code,
+		struct error *err)
+{
+	return error_set(err, code, "%s cgroup %s/%s", what, dir->parent, cgroup->name);
+}
+
+/* --- Making ---------------------------------------------------------------------------------------- */
+
+/* v2: let children have the controllers.  Only ever in a directory that is ours. */
+static int enable_for_children(int dirfd, unsigned controllers)
+{
+	char enabled[CGROUP_FILE_MAX + 1], text[64] = "";
+	size_t used = 0;
+	int r = cgroup_read_file(dirfd, "cgroup.subtree_control", enabled);
+
+	for (int c = 0; r == 0 && c <= CGROUP_PIDS; c++) {
+		const char *name = cgroup_controller_name((enum cgroup_controller)c);
+		if (controllers & BIT(c) && !cgroup_has_word(enabled, name))
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s+%s", used ? " " : "", name);
+	}
+	return r < 0 || used == 0 ? r : io_write_file(dirfd, "cgroup.subtree_control", text);
+}
+
+static unsigned controllers_at(const struct cgroup_layout *layout, const char *parent)
+{
+	unsigned controllers = 0;
+
+	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
+		if (layout->places[c].available && strcmp(layout->places[c].parent, parent) == 0)
+			controllers |= BIT(c);
+	}
+	return controllers;
+}
+
+/* -ESTALE: another start has removed the parent between our two steps. */
+static int make_below_parent(const struct cgroup *cgroup, struct cgroup_dir *dir, unsigned enable)
+{
+	bool ours = cgroup_parent_is_ours(dir->parent);
+	int r = 0;
+
+	close_fd(&dir->parent_fd);
+	dir->parent_fd = open(dir->parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir->parent_fd < 0 && errno == ENOENT && ours && cgroup->use != CGROUP_EXECUTION) {
+		if (mkdir(dir->parent, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		dir->parent_fd = open(dir->parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (dir->parent_fd < 0 && errno == ENOENT)
+			return -ESTALE;
+	}
+	if (dir->parent_fd < 0)
+		return -errno;
+	if (dir->v2 && ours)
+		r = enable_for_children(dir->parent_fd, enable);
+	if (r == 0 && mkdirat(dir->parent_fd, cgroup->name, 0755) < 0)
+		r = -errno;
+	bool gone = r == -ENOENT || r == -ENODEV;
+	return gone && ours && cgroup->use != CGROUP_EXECUTION ? -ESTALE : r;
+}
+
+static int open_dir(const struct cgroup *cgroup, struct cgroup_dir *dir)
+{
+	dir->fd = openat(dir->parent_fd, cgroup->name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir->fd < 0)
+		return -errno;
+	if (!dir->v2) {
+		dir->tasks = openat(dir->fd, "tasks", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+		return dir->tasks < 0 ? -errno : 0;
+	}
+	if (cgroup->use == CGROUP_CONTAINER)
+		dir->leaf = openat(dir->fd, CGROUP_LEAF, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return dir->leaf < 0 && cgroup->use == CGROUP_CONTAINER && errno != ENOENT ? -errno : 0;
+}
+
+/* -EEXIST: a dead sandbox's is in the way. */
+static int make_dir(const struct cgroup *cgroup, struct cgroup_dir *dir, const struct cgroup_layout *layout,
+		    struct error *err)
+{
+	unsigned enable = controllers_at(layout, dir->parent);
+	int r = -ESTALE;
+
+	for (int round = 0; r == -ESTALE && round < PARENT_ROUNDS; round++)
+		r = make_below_parent(cgroup, dir, enable);
+	if (r == -EEXIST)
+		return r;
+	if (r == 0 && dir->v2 && cgroup->use == CGROUP_CONTAINER) {
+		_cleanup_fd_ int fd =
+			openat(dir->parent_fd, cgroup->name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		r = fd < 0 || mkdirat(fd, CGROUP_LEAF, 0755) < 0 ? -errno : enable_for_children(fd, enable);
+	}
+	if (r == 0)
+		r = open_dir(cgroup, dir);
+	return r < 0 ? fail(cgroup, dir, "making", -r, err) : 0;
+}
+
+/* What this use needs of the hierarchies, beside what its limits need. */
+static unsigned wanted_by_use(enum cgroup_use use)
+{
+	static const unsigned wanted[] = {
+		[CGROUP_SANDBOX] = BIT(CGROUP_CPUACCT),
+		/* An execution's directory lies in its container's, and a limit may come with `update`: so everywhere. */
+		[CGROUP_CONTAINER] = BIT(CGROUP_CONTROLLER_COUNT) - 1,
+		[CGROUP_EXECUTION] = BIT(CGROUP_CPUACCT) | BIT(CGROUP_FREEZER),
+	};
+
+	return wanted[use];
+}
+
+static int check_available(const struct cgroup_layout *layout, unsigned needed, struct error *err)
+{
+	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
+		if (!(needed & BIT(c)) || layout->places[c].available)
+			continue;
+		(void)error_say(err, ENOTSUP, "no %s cgroup: %s", cgroup_controller_name((enum cgroup_controller)c),
+				layout->why_not[c]);
+		(void)error_hint(
+			err, "without it the limit cannot be enforced: leave the limit out, or enable the controller");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+static int make_all(struct cgroup *cgroup, const struct cgroup_layout *layout, const struct limits *limits,
+		    unsigned spare_processes, struct error *err)
+{
+	for (size_t i = 0; i < cgroup->count; i++) {
+		int r = make_dir(cgroup, &cgroup->dirs[i], layout, err);
+		if (r < 0) {
+			/* What is in the way is not ours to undo: the list ends before it. */
+			close_dir(&cgroup->dirs[i]);
+			cgroup->count = r == -EEXIST ? i : i + 1;
+			return r;
+		}
+	}
+	return cgroup_write_limits(cgroup, limits, spare_processes, err);
+}
+
+int cgroup_create(const struct cgroup_layout *layout, const char *name, enum cgroup_use use,
+		  const struct limits *limits, unsigned spare_processes, struct cgroup **cgroup, struct error *err)
+{
+	unsigned needed = cgroup_controllers_needed(limits);
+	int r = check_name(name, err);
+
+	if (r == 0)
+		r = check_available(layout, needed, err);
+	for (int round = 0; r == 0; round++) {
+		struct cgroup *made = new_cgroup(use);
+		if (!made)
+			return error_set(err, ENOMEM, "cgroup %s", name);
+		plan(made, layout, needed | wanted_by_use(use), name);
+		r = make_all(made, layout, limits, spare_processes, err);
+		if (r == 0) {
+			*cgroup = made;
+			return 0;
+		}
+		(void)cgroup_remove(made, RECLAIM_MS, NULL);
+		cgroup_free(made);
+		if (r == -EEXIST && round == 0)
+			r = cgroup_reclaim(layout, name, err);
+		else if (r == -EEXIST)
+			(void)error_set(err, EEXIST, "cgroup %s", name);
+	}
+	return r;
+}
+
+int cgroup_open(const struct cgroup_layout *layout, const char *name, enum cgroup_use use, struct cgroup **cgroup,
+		struct error *err)
+{
+	int r = check_name(name, err);
+	if (r < 0)
+		return r;
+	struct cgroup *all = new_cgroup(use), *found = new_cgroup(use);
+	if (!all || !found)
+		r = error_set(err, ENOMEM, "cgroup %s", name);
+	else
+		plan(all, layout, BIT(CGROUP_CONTROLLER_COUNT) - 1, name);
+
+	for (size_t i = 0; r == 0 && i < all->count; i++) {
+		struct cgroup_dir *dir = &all->dirs[i];
+		dir->parent_fd = open(dir->parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		r = dir->parent_fd < 0 ? -errno : open_dir(all, dir);
+		if (r < 0 && r != -ENOENT && r != -ENODEV) {
+			(void)fail(all, dir, "opening", -r, err);
+			break;
+		}
+		if (r == 0) {
+			for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
+				if (dir->controllers & BIT(c))
+					found->dir_of[c] = (signed char)found->count;
+			}
+			found->dirs[found->count++] = *dir;
+			*dir = (struct cgroup_dir){.parent_fd = -1, .fd = -1, .leaf = -1, .tasks = -1};
+		}
+		r = 0;
+	}
+	if (r == 0 && found->count == 0)
+		r = error_set(err, ENOENT, "cgroup %s", name);
+	if (r == 0) {
+		memcpy(found->name, all->name, sizeof(found->name));
+		*cgroup = TAKE_PTR(found);
+	}
+	cgroup_free(all);
+	cgroup_free(found);
+	return r;
+}
+
+/* --- Joining --------------------------------------------------------------------------------------- */
+
+int cgroup_clone_fd(const struct cgroup *cgroup)
+{
+	for (size_t i = 0; i < cgroup->count; i++) {
+		if (cgroup->dirs[i].v2)
+			return cgroup->dirs[i].leaf >= 0 ? cgroup->dirs[i].leaf : cgroup->dirs[i].fd;
+	}
+	return -1;
+}
+
+int cgroup_join(const struct cgroup *cgroup, struct error *err)
+{
+	for (size_t i = 0; i < cgroup->count; i++) {
+		const struct cgroup_dir *dir = &cgroup->dirs[i];
+		/* "0" is the writer; the rights that count are those of who opened the file. */
+		if (!dir->v2 && write(dir->tasks, "0", 1) < 0)
+			return fail(cgroup, dir, "joining", errno, err);
+	}
+	return 0;
+}
+
+/* --- Removing -------------------------------------------------------------------------------------- */
+
+static int remove_tree(int parent_fd, const char *name, bool v2, int64_t deadline);
+
+struct removal {
+	bool v2;
+	int64_t deadline;
+};
+
+static int remove_child(int dirfd, const char *name, void *data)
+{
+	const struct removal *removal = data;
+
+	return remove_tree(dirfd, name, removal->v2, removal->deadline);
+}
+
+/* Busy: it has children, or members that are not gone yet. */
+static int empty_out(int parent_fd, const char *name, bool v2, int64_t deadline)
+{
+	_cleanup_fd_ int fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	struct removal removal = {v2, deadline};
+
+	if (fd < 0)
+		return -errno;
+	int r = cgroup_each_child(fd, remove_child, &removal);
+	return r < 0 ? r : cgroup_wait_empty(fd, v2, deadline);
+}
+
+static int remove_tree(int parent_fd, const char *name, bool v2, int64_t deadline)
+{
+	while (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0) {
+		if (errno == ENOENT || errno == ENODEV)
+			return 0;
+		if (errno != EBUSY && errno != ENOTEMPTY)
+			return -errno;
+		int r = empty_out(parent_fd, name, v2, deadline);
+		if (r < 0)
+			return r;
+		if (cgroup_clock_ms() >= deadline)
+			return -EBUSY;
+	}
+	return 0;
+}
+
+int cgroup_remove(struct cgroup *cgroup, int timeout_ms, struct error *err)
+{
+	int64_t deadline = cgroup_clock_ms() + timeout_ms;
+	int result = 0;
+
+	for (size_t i = 0; i < cgroup->count; i++) {
+		struct cgroup_dir *dir = &cgroup->dirs[i];
+		if (dir->parent_fd < 0)
+			continue;
+		if (dir->leaf >= 0)
+			(void)unlinkat(dir->fd, CGROUP_LEAF, AT_REMOVEDIR);
+		int r = remove_tree(dir->parent_fd, cgroup->name, dir->v2, deadline);
+		if (r < 0) {
+			(void)fail(cgroup, dir, "removing", -r, err);
+			result = result < 0 ? result : r;
+		} else if (cgroup->use != CGROUP_EXECUTION && cgroup_parent_is_ours(dir->parent))
+			(void)rmdir(dir->parent); /* refused as long as somebody else is in it */
+	}
+	return result;
+}
+
+int cgroup_reclaim(const struct cgroup_layout *layout, const char *name, struct error *err)
+{
+	enum cgroup_use use = strchr(name, '/') ? CGROUP_EXECUTION : CGROUP_CONTAINER;
+	struct cgroup *cgroup = NULL;
+	struct error missing = {0};
+	int r = cgroup_open(layout, name, use, &cgroup, &missing);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0) {
+		if (err)
+			*err = missing;
+		return r;
+	}
+	r = cgroup_kill(cgroup, RECLAIM_MS, err);
+	if (r == 0)
+		r = cgroup_remove(cgroup, RECLAIM_MS, err);
+	cgroup_free(cgroup);
+	return r;
+}
