@@ -4,7 +4,9 @@
  * and nothing else.  No policy is read, no filter is compiled, nothing is looked up: every input is a
  * constant.  What a runtime takes longer than this is its own.
  *
- *   bench-floor COMMAND [ARG...]      exit status: the command's; 125 where a step failed
+ *   bench-floor [--cgroups] COMMAND [ARG...]      exit status: the command's; 125 where a step failed
+ *
+ * --cgroups adds the kernel's work for the limits of memory, cpu and processes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -114,28 +117,36 @@ int main(int argc, char **argv)
 	int go[2], status = 0;
 	char byte = 0;
 
-	if (argc < 2) {
-		(void)fprintf(stderr, "usage: bench-floor COMMAND [ARG...]\n");
+	bool cgroups = argc > 1 && !strcmp(argv[1], "--cgroups");
+	char **command = argv + 1 + cgroups;
+	if (!argv[0] || !*command) {
+		(void)fprintf(stderr, "usage: bench-floor [--cgroups] COMMAND [ARG...]\n");
 		return 125;
 	}
 	stay_here();
 	floor_open_trees(&trees);
+	if (cgroups)
+		floor_make_cgroups();
 	floor_check(pipe2(go, O_CLOEXEC), "pipe");
 	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-			 CLONE_NEWCGROUP,
+		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
 		.exit_signal = SIGCHLD,
 	};
 	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	floor_check(pid, "clone3");
 	if (pid == 0) {
+		if (cgroups)
+			floor_join_cgroups();
+		floor_check(unshare(CLONE_NEWCGROUP), "cgroup namespace");
 		floor_check(prctl(PR_SET_PDEATHSIG, SIGKILL), "parent-death signal");
 		close(go[1]);
 		floor_check(read(go[0], &byte, 1) == 1 ? 0 : -1, "waiting for the maps");
-		be_init(&trees, argv + 1);
+		be_init(&trees, command);
 	}
 	write_maps(pid);
 	floor_check(write(go[1], &byte, 1), "go");
 	floor_check(waitpid(pid, &status, 0), "waitpid");
+	if (cgroups)
+		floor_remove_cgroups();
 	return exit_status(status);
 }

@@ -24,6 +24,11 @@ void floor_open_trees(struct floor_trees *trees);
 /* Inside the new namespaces: the root, its mounts and masks, pivot, no further namespaces, read-only. */
 void floor_build_root(const struct floor_trees *trees);
 
+/* floor_cgroups.c: made and removed by the parent, joined by PID 1. */
+void floor_make_cgroups(void);
+void floor_join_cgroups(void);
+void floor_remove_cgroups(void);
+
 /* floor_privileges.c */
 void floor_loopback_up(void);
 void floor_limit_resources(void);
