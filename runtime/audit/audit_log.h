@@ -23,7 +23,8 @@ struct audit_log; /* opaque */
 int audit_log_open(struct audit_log **log, const char *directory, struct error *err);
 
 struct audit_event {
-	const char *event_type; /* "sandbox_start", "layers", "breach", "sandbox_exit", "start_refused", "execution_start", ... */
+	const char *
+		event_type; /* "sandbox_start", "layers", "breach", "sandbox_exit", "start_refused", "execution_start", ... */
 	const char *sandbox_id, *agent_id;
 	const char *operation; /* "run", "exec", "update", "kill", ... */
 	const char *resource; /* "memory", "processes", "wall_time", "storage", "cpu", the command, ... or NULL */
