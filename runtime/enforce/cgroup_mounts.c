@@ -66,6 +66,8 @@ static bool parse_mount(const char *line, const char *mark, struct mount_line *m
 	if (!take_word(&line, mount->root, sizeof(mount->root)) ||
 	    !take_word(&line, mount->point, sizeof(mount->point)))
 		return false;
+	if (line > mark || mount->root[0] != '/' || mount->point[0] != '/')
+		return false;
 	line = mark + strlen(" - ");
 	return take_word(&line, mount->type, sizeof(mount->type)) && take_word(&line, ignored, sizeof(ignored)) &&
 	       take_word(&line, mount->options, sizeof(mount->options));
