@@ -51,9 +51,6 @@ size_t audit_line(char line[AUDIT_LINE_MAX], const struct audit_event *event, co
 const char *audit_line_read(const char *line, size_t length, uint64_t *sequence, char previous[AUDIT_DIGEST_SIZE],
 			    json_t **document);
 
-/* Print text so that it cannot do anything to a terminal: ASCII, with escapes. */
-void audit_print_escaped(FILE *out, const char *text);
-
 /* --- audit_head.c: the file "head", which is also the lock ---------------------------------------------------- */
 struct audit_head {
 	struct audit_link last; /* the line that was written last */
@@ -66,6 +63,7 @@ enum audit_head_state {
 	HEAD_GOOD,
 	HEAD_EMPTY, /* just made, or its maker was killed before it wrote */
 	HEAD_BAD,
+	HEAD_MISSING, /* only for readers: writers make one */
 };
 
 /* Open "head" and lock it for writing, waiting for at most timeout_ms.  The descriptor holds the lock; or a negative errno. */
@@ -101,6 +99,44 @@ int audit_file_last(int fd, uint64_t size, struct audit_link *last);
 
 /* The number of a file's first line, or 0 where it cannot be read. */
 uint64_t audit_file_first(int directory, const char *name);
+
+/* --- audit_read.c: all files as they were at one moment -------------------------------------------------------- */
+struct audit_day {
+	char name[AUDIT_NAME_SIZE];
+	int fd; /* -1: no regular file */
+	uint64_t size;
+};
+
+struct audit_snapshot {
+	struct audit_head head;
+	enum audit_head_state head_state;
+	struct audit_day *days; /* owned */
+	size_t count;
+};
+
+/* Under the lock, which is released again.  0 (release with audit_snapshot_clear), or a negative errno with err set. */
+int audit_snapshot_take(const char *directory, struct audit_snapshot *snapshot, struct error *err);
+void audit_snapshot_clear(struct audit_snapshot *snapshot);
+
+enum audit_reading {
+	READ_LINE,
+	READ_TOO_LONG, /* more than AUDIT_LINE_MAX; the rest was skipped */
+	READ_HALF, /* no newline at the end of the file */
+	READ_END,
+	READ_FAILED,
+};
+
+struct audit_reader {
+	FILE *file;
+	uint64_t size, offset; /* how much of the file there is, and where the next line begins */
+	char line[AUDIT_LINE_MAX]; /* the line without its newline */
+	size_t length;
+};
+
+/* Read a day from its start; takes its descriptor.  0, or a negative errno.  audit_reader_close accepts one that did not open. */
+int audit_reader_open(struct audit_reader *reader, struct audit_day *day);
+enum audit_reading audit_reader_next(struct audit_reader *reader);
+void audit_reader_close(struct audit_reader *reader);
 
 /* --- audit_log.c ------------------------------------------------------------------------------------------------- */
 /* audit_log_write at a given time. */
