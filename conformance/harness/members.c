@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +89,25 @@ unsigned members_count(const struct members *members)
 	unsigned count = 0;
 	members_visit(members, count_one, &count);
 	return count;
+}
+
+struct inside {
+	const struct members *members;
+	bool any;
+};
+
+static void look_inside(int proc, const char *pid, void *data)
+{
+	struct inside *inside = data;
+	inside->any |= json_object_size(inside->members->namespaces) == 0 || in_namespace(inside->members, proc, pid);
+}
+
+bool members_any_inside(const struct members *members)
+{
+	const struct members bearers = {members->words, members->count, NULL};
+	struct inside inside = {members, false};
+	members_visit(&bearers, look_inside, &inside);
+	return inside.any;
 }
 
 static void end_one(int proc, const char *pid, void *data)

@@ -4,6 +4,7 @@
 #define HARNESS_MEMBERS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -22,6 +23,9 @@ typedef void member_function(int proc, const char *pid, void *data);
 void members_visit(const struct members *members, member_function *function, void *data);
 
 unsigned members_count(const struct members *members);
+
+/* Does any live that has both: a word, and one of the namespaces?  Where no namespaces are known the word is enough. */
+bool members_any_inside(const struct members *members);
 
 /* SIGKILL all of them, until a look finds none, at most wait_ms; how many were left. */
 unsigned members_kill(const struct members *members, int wait_ms);

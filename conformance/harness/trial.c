@@ -32,7 +32,7 @@ struct run {
 	int stop_fd;
 	uint64_t deadline_us;
 	char left[1024], left_removed[1024];
-	bool looked;
+	bool looked, alive; /* alive: the sandbox around the execution */
 };
 
 /* --- Before ----------------------------------------------------------------------------------------- */
@@ -203,11 +203,19 @@ static void remove_sandboxes(const struct run *run)
 	}
 }
 
+static bool is_alive(const struct run *run)
+{
+	const char *words[] = {run->sides[MAIN].name};
+	const struct members members = {words, 1, run->residue.namespaces};
+	return members_any_inside(&members);
+}
+
 static void look_after(struct run *run)
 {
 	bool execution = run->trial->tier == TRIAL_EXEC;
 	settle(run, execution ? RESIDUE_EXECUTION : RESIDUE_ALL, run->left, sizeof(run->left));
 	run->looked = true;
+	run->alive = execution && is_alive(run);
 	if (!execution && !run->left[0])
 		return;
 	remove_sandboxes(run);
@@ -221,6 +229,8 @@ static void tell(const struct run *run, json_t *facts)
 		trial_side_tell(&run->sides[i], prefixes[i], facts);
 	if (!run->looked)
 		return;
+	if (run->trial->tier == TRIAL_EXEC)
+		(void)json_object_set_new(facts, "sandbox_alive", json_integer(run->alive));
 	(void)json_object_set_new(facts, "residue", json_string(run->left));
 	(void)json_object_set_new(facts, "residue_removed", json_string(run->left_removed));
 }

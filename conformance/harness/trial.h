@@ -54,6 +54,7 @@ struct trial {
  *                         "cgroup /sys/fs/...; mount ...; loop3 ...; file ..." (residue.h); for an execution: what it left
  *                         of its own in the sandbox that still waits
  *   residue_removed       the same after the sandbox was removed as the runtime's users remove one (agentcore delete, crun delete)
+ *   sandbox_alive         of an execution: 1 when the sandbox around it lived on after its end, 0 when not
  *   stderr                the start of the runtime's error output
  *   companion_*           the same of the second sandbox, but residue, which is of both; it is started first and
  *                         is ready, or dead, when the other one starts
