@@ -131,7 +131,7 @@ all: $(PROGRAMS)
 
 $(B)/agentcore: $(AGENTCORE_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -lseccomp -lcap -ljansson -o $@
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -lseccomp -lcap -ljansson -lnettle -o $@
 
 $(B)/agentcore-conformance: $(CONFORMANCE_OBJ)
 	$(call say,LINK,$@)
@@ -158,7 +158,7 @@ $(B)/obj/faults/%.o: runtime/%.c $(B)/flags | $(B)/inc/recipe/.stamp $(READY)
 	$(Q)$(FLAGS) -DAGENTCORE_FAULTS -I$(B)/inc/recipe -MMD -MP -c $< -o $@
 $(B)/agentcore-faults: $(filter-out $(call obj,recipe),$(AGENTCORE_OBJ)) $(FAULTS_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -lseccomp -lcap -ljansson -o $@
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -lseccomp -lcap -ljansson -lnettle -o $@
 
 # --- Tests: tests/ROOM/NAME_test.c -> build/tests/ROOM/NAME_test, linked with the room and what it uses ----
 TEST_ROOMS := base policy enforce audit oci recipe harness suites adapters report saboteurs

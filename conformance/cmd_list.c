@@ -54,8 +54,8 @@ static int print_lines(const struct subject *subjects, size_t count)
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < subjects[i].plan.count; j++) {
 			const struct requirement *row = &subjects[i].plan.rows[j];
-			printf("%-56s %-6s %-18s %s\n", row->id, level_name(row->level),
-			       session_kind_name(row->session), row->rationale);
+			printf("%-56s %-6s %-18s %s\n", row->id, level_name(row->level), requirement_place(row),
+			       row->rationale);
 		}
 	return CONFORMANCE_OK;
 }

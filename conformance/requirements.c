@@ -32,6 +32,15 @@ static void set(json_t *object, const char *key, const char *value)
 		(void)json_object_set_new(object, key, json_string(value));
 }
 
+static void set_trial(json_t *object, const struct requirement *row)
+{
+	set(object, "limits", row->trial.limits);
+	set(object, "load", row->trial.load);
+	set(object, "companion", row->trial.companion);
+	set(object, "control_limits", row->control_trial.limits);
+	set(object, "control_load", row->control_trial.load);
+}
+
 json_t *requirement_json(const struct requirement *row)
 {
 	json_t *object = json_object();
@@ -41,13 +50,15 @@ json_t *requirement_json(const struct requirement *row)
 	set(object, "id", row->id);
 	set(object, "area", row->area);
 	set(object, "level", level_name(row->level));
-	set(object, "session", session_kind_name(row->session));
+	set(object, "session", requirement_place(row));
 	set(object, "needs", needs);
 	set(object, "probe", row->host ? "observed from the host" : row->probe);
 	if (row->control != SESSION_COUNT) {
 		set(object, "control_session", session_kind_name(row->control));
 		set(object, "control_probe", row->control_probe);
 	}
+	if (row->trial.load)
+		set_trial(object, row);
 	set(object, "fact", row->fact);
 	set(object, "expected", row->expected);
 	set(object, "rationale", row->rationale);

@@ -189,6 +189,8 @@ static void show_text(const struct policy *policy)
 		     count_allowed(policy));
 	(void)printf("%-22s%s (without AppArmor: %s)\n", "apparmor_profile", policy->apparmor_profile,
 		     policy->apparmor_fallback == APPARMOR_FALLBACK_REFUSE ? "refuse" : "Landlock");
+	(void)printf("%-22s%s\n", "audit_failure",
+		     policy->audit_failure == AUDIT_FAILURE_REFUSE ? "refuse" : "continue");
 	(void)printf("%-22s%s\n", "read_only_filesystem", policy->read_only_filesystem ? "yes" : "no");
 	(void)printf("%-22s%s\n", "no_new_privileges", policy->no_new_privileges ? "yes" : "no");
 	(void)printf("%-22s%s\n", "user_namespace", policy->user_namespace ? "yes" : "no");

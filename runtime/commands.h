@@ -13,6 +13,7 @@ enum {
 
 int command_run(int argc, char **argv); /* cmd_run.c */
 int command_layers(int argc, char **argv); /* cmd_layers.c */
+int command_audit_log(int argc, char **argv); /* cmd_audit_log.c: verify, show */
 int command_profile(int argc, char **argv); /* cmd_profile.c: list, show, generate, lint */
 
 #endif

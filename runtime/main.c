@@ -15,6 +15,7 @@ static const struct command_row {
 	{"run", command_run, "run a command in a sandbox"},
 	{"layers", command_layers, "show which layers of isolation a policy gets on this kernel"},
 	{"profile", command_profile, "list, show, generate and lint profiles"},
+	{"audit-log", command_audit_log, "verify and show the record of starts, breaches and exits"},
 };
 
 static void print_help(FILE *out)

@@ -22,6 +22,10 @@ struct adapter_launch {
 		tools_dir; /* host directory (root's, 0755) to be seen inside, read-only: probe, probe-suid, workloads/ */
 	char *const *command; /* argv; command[0] is relative to tools_dir: the adapter makes it the inside path */
 	int stdin_fd, stdout_fd, stderr_fd; /* become 0, 1, 2; everything else must be closed to the runtime */
+	const char *
+		name; /* the sandbox's, unique, part of its cgroups' names and its state's; NULL: the adapter's choice */
+	enum trial_tier
+		tier; /* TRIAL_EXEC, where the class has executions: a sandbox that waits, and the command executed in it */
 };
 
 struct adapter_options {
@@ -38,6 +42,9 @@ struct adapter_class {
 	const char *summary; /* one line for `runtimes` */
 	const char *runtimes; /* space-separated runtime names that this adapter is chosen for: "crun runc runsc" */
 	bool shared_kernel; /* host processes can see the sandbox's processes */
+	unsigned
+		limits; /* bit 1 << enum limit: what it can enforce; the rest of a policy's limits is not said to the runtime */
+	bool executions; /* it can start a TRIAL_EXEC, with limits of its own */
 
 	int (*open)(struct adapter *adapter,
 		    struct error *err); /* check that the program is there; may set adapter->version */
@@ -52,6 +59,12 @@ struct adapter_class {
 	 */
 	int (*start)(struct adapter *adapter, const struct adapter_launch *launch, pid_t *pid, struct error *err);
 
+	/*
+	 * Remove the sandbox as users of the runtime do (delete --force), after *pid was reaped: what a TRIAL_EXEC's waiting
+	 * sandbox needs to end, and one whose monitor was killed.  NULL: there is no such command.
+	 */
+	void (*remove)(struct adapter *adapter, const struct adapter_launch *launch);
+
 	/* Remove what this start left (container state, cgroups, bundle), after *pid was reaped. */
 	void (*finish)(struct adapter *adapter, const struct adapter_launch *launch, pid_t pid);
 
@@ -63,6 +76,7 @@ struct adapter {
 	struct adapter_options options;
 	char program[4096]; /* resolved path; "" for none */
 	char version[128]; /* first line of the program's --version, or "" */
+	char state_dir[4096]; /* has an entry with the sandbox's name in its own for each live one; "" for none */
 	void *private_data;
 };
 

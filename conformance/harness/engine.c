@@ -68,12 +68,60 @@ static int ask_in(struct engine *engine, const struct subject *subject, const st
 	return *request ? job_ask_request(job, request, time_limit(row, request), ask) : job_ask_host(job, row, ask);
 }
 
+static struct trial_job *find_trial(const struct engine *engine, const struct subject *subject,
+				    const struct trial *trial)
+{
+	for (size_t i = 0; i < engine->trial_count; i++) {
+		struct trial_job *job = engine->trials[i];
+		if (job->launch.policy == &subject->policy && trial_equal(job->trial, trial))
+			return job;
+	}
+	return NULL;
+}
+
+static int try_in(struct engine *engine, const struct subject *subject, const struct trial *trial, struct ask *ask)
+{
+	ask->trial = find_trial(engine, subject, trial);
+	if (ask->trial)
+		return 0;
+	struct trial_job **grown = reallocarray(engine->trials, engine->trial_count + 1, sizeof(struct trial_job *));
+	if (!grown)
+		return -ENOMEM;
+	engine->trials = grown;
+	struct trial_job *job = calloc(1, sizeof(*job));
+	if (!job)
+		return -ENOMEM;
+	*job = (struct trial_job){
+		.trial = trial,
+		.adapter = engine->options.runtime,
+		.launch = {.kind = SESSION_FULL,
+			   .policy = &subject->policy,
+			   .policy_file = subject->file,
+			   .tools_dir = engine->options.tools_dir},
+		.subject = subject->name,
+	};
+	engine->trials[engine->trial_count++] = job;
+	ask->trial = job;
+	return 0;
+}
+
+static int lay_trials(struct engine *engine, struct test_case *test_case)
+{
+	const struct requirement *row = test_case->row;
+	int r = try_in(engine, test_case->subject, &row->trial, &test_case->observed);
+	if (r < 0 || !row->control_trial.load)
+		return r;
+	return try_in(engine, test_case->subject, &row->control_trial, &test_case->control);
+}
+
 static int lay_case(struct engine *engine, const struct subject *subject, const struct requirement *row, unsigned met)
 {
 	struct test_case *test_case = &engine->cases[engine->case_count++];
 	*test_case = (struct test_case){.row = row, .subject = subject, .missing = row->needs & ~met};
 	if (test_case->missing)
 		return 0;
+	if (row->trial.load)
+		return lay_trials(engine, test_case);
 	const char *request = row->host ? "" : row->probe;
 	int r = ask_in(engine, subject, row, row->session, request, &test_case->observed);
 	if (r < 0 || row->control == SESSION_COUNT)
@@ -103,7 +151,12 @@ void engine_clear(struct engine *engine)
 		job_clear(engine->jobs[i]);
 		free(engine->jobs[i]);
 	}
+	for (size_t i = 0; i < engine->trial_count; i++) {
+		trial_job_clear(engine->trials[i]);
+		free(engine->trials[i]);
+	}
 	free(engine->jobs);
+	free(engine->trials);
 	free(engine->cases);
 	*engine = (struct engine){0};
 }
@@ -113,21 +166,18 @@ unsigned engine_starts(const struct engine *engine)
 	unsigned starts = 0;
 	for (size_t i = 0; i < engine->job_count; i++)
 		starts += engine->jobs[i]->starts;
+	for (size_t i = 0; i < engine->trial_count; i++)
+		starts += engine->trials[i]->starts;
 	return starts;
 }
 
 /* --- Running ------------------------------------------------------------------------------------- */
 
-static bool ended(const struct ask *ask)
-{
-	return !ask->job || ask->job->state == JOB_DONE;
-}
-
 static void judge_ready(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->case_count; i++) {
 		struct test_case *test_case = &engine->cases[i];
-		if (test_case->judged || !ended(&test_case->observed) || !ended(&test_case->control))
+		if (test_case->judged || !ask_is_over(&test_case->observed) || !ask_is_over(&test_case->control))
 			continue;
 		case_judge(test_case, engine->options.expectations);
 		if (engine->options.on_case)
@@ -213,7 +263,7 @@ static void stop(struct engine *engine)
 	}
 }
 
-int engine_run(struct engine *engine)
+static int run_jobs(struct engine *engine)
 {
 	struct session **sessions = calloc(engine->job_count + 1, sizeof(struct session *));
 	if (!sessions)
@@ -230,6 +280,28 @@ int engine_run(struct engine *engine)
 			r = -EINTR;
 	}
 	free(sessions);
+	return r;
+}
+
+static int run_trials(struct engine *engine)
+{
+	int r = 0;
+	for (size_t i = 0; i < engine->trial_count && r == 0; i++) {
+		struct trial_job *trial = engine->trials[i];
+		r = stop_asked(engine) ? -EINTR : trial_job_run(trial, engine->options.stop_fd);
+		if (r < 0)
+			break;
+		if (engine->options.on_trial)
+			engine->options.on_trial(engine->options.data, trial);
+		judge_ready(engine);
+	}
+	return r;
+}
+
+int engine_run(struct engine *engine)
+{
+	int r = run_jobs(engine);
+	r = r < 0 ? r : run_trials(engine);
 	if (r < 0)
 		stop(engine);
 	return r;

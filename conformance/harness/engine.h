@@ -5,16 +5,18 @@
 
 #include "harness/expect.h"
 #include "harness/job.h"
+#include "harness/trial_job.h"
 
 /* One row with its answers and its verdict. */
 struct test_case {
 	const struct requirement *row;
 	const struct subject *subject;
-	struct ask observed, control; /* job NULL: not asked */
+	struct ask observed, control; /* maybe not asked */
 	unsigned missing; /* needs that are not met: not asked at all */
 	bool judged, required;
 	struct verdict verdict;
 	uint64_t duration_us;
+	json_t *facts, *control_facts; /* of a row with a trial, borrowed: the figures; else NULL */
 };
 
 struct engine;
@@ -23,6 +25,7 @@ struct engine;
 typedef void case_sink(void *data, const struct test_case *test_case);
 /* Called when a job has ended. */
 typedef void job_sink(void *data, const struct job *job);
+typedef void trial_sink(void *data, const struct trial_job *trial);
 
 struct engine_options {
 	struct adapter *runtime, *control;
@@ -32,6 +35,7 @@ struct engine_options {
 	int stop_fd; /* becomes readable when the run shall stop; -1: never */
 	case_sink *on_case;
 	job_sink *on_job;
+	trial_sink *on_trial;
 	void *data;
 };
 
@@ -39,6 +43,8 @@ struct engine {
 	struct engine_options options;
 	struct job **jobs;
 	size_t job_count;
+	struct trial_job **trials;
+	size_t trial_count;
 	struct test_case *cases;
 	size_t case_count;
 	bool stopped;

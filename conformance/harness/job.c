@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/session_private.h"
+#include "harness/trial_job.h"
 
 /* A slow runtime on a busy machine may take its time to come up. */
 #define START_MS 15000
@@ -51,7 +52,7 @@ int job_ask_request(struct job *job, const char *request, int timeout_ms, struct
 {
 	json_t *known = json_object_get(job->index, request);
 	if (known) {
-		*ask = (struct ask){job, false, (size_t)json_integer_value(known)};
+		*ask = (struct ask){.job = job, .place = (size_t)json_integer_value(known)};
 		/* The longest time that any of the rows grants. */
 		if (timeout_ms > job->questions[ask->place].timeout_ms)
 			job->questions[ask->place].timeout_ms = timeout_ms;
@@ -60,7 +61,7 @@ int job_ask_request(struct job *job, const char *request, int timeout_ms, struct
 	int r = grow((void **)&job->questions, &job->allocated, job->count, sizeof(*job->questions));
 	if (r < 0)
 		return r;
-	*ask = (struct ask){job, false, job->count};
+	*ask = (struct ask){.job = job, .place = job->count};
 	job->questions[job->count++] = (struct question){.request = request, .timeout_ms = timeout_ms};
 	/* A request that is no key (not UTF-8) is merely asked again. */
 	(void)json_object_set_new(job->index, request, json_integer((json_int_t)ask->place));
@@ -72,7 +73,7 @@ int job_ask_host(struct job *job, const struct requirement *row, struct ask *ask
 	int r = grow((void **)&job->hosts, &job->host_allocated, job->host_count, sizeof(*job->hosts));
 	if (r < 0)
 		return r;
-	*ask = (struct ask){job, true, job->host_count};
+	*ask = (struct ask){.job = job, .from_host = true, .place = job->host_count};
 	job->hosts[job->host_count++] = (struct host_ask){.row = row};
 	return 0;
 }
@@ -182,9 +183,30 @@ static const char *reason_for(const struct job *job, size_t question)
 	return job->reason;
 }
 
+bool ask_is_asked(const struct ask *ask)
+{
+	return ask->job || ask->trial;
+}
+
+bool ask_is_over(const struct ask *ask)
+{
+	return (!ask->job || ask->job->state == JOB_DONE) && (!ask->trial || ask->trial->state == JOB_DONE);
+}
+
+bool ask_is_unsupported(const struct ask *ask, const char **why)
+{
+	*why = ask->trial ? ask->trial->reason : ask->job->reason;
+	return ask->trial ? ask->trial->unsupported : ask->job->unsupported;
+}
+
 const struct observation *ask_result(const struct ask *ask, const char **why, uint64_t *duration_us)
 {
 	const struct job *job = ask->job;
+	if (ask->trial) {
+		*why = ask->trial->reason;
+		*duration_us = ask->trial->duration_us;
+		return &ask->trial->observation;
+	}
 	if (ask->from_host) {
 		const struct host_ask *host = &job->hosts[ask->place];
 		*why = host->why[0] ? host->why : job->reason;

@@ -9,6 +9,8 @@
 #include "harness/requirement.h"
 #include "harness/session.h"
 
+struct trial_job; /* harness/trial_job.h */
+
 /* A policy under test and its rows. */
 struct subject {
 	struct policy policy;
@@ -61,7 +63,8 @@ struct job {
 
 /* Where an answer will be found. */
 struct ask {
-	struct job *job; /* NULL: nowhere */
+	struct job *job; /* both NULL: nowhere */
+	struct trial_job *trial;
 	bool from_host;
 	size_t place;
 };
@@ -83,6 +86,11 @@ void job_advance(struct job *job);
 
 /* End a running job at once, with what it has.  reason is borrowed. */
 void job_stop(struct job *job, const char *reason);
+
+/* Was it asked at all?  Has whatever is to answer it ended?  Can the adapter not express it (*why gets the reason)? */
+bool ask_is_asked(const struct ask *ask);
+bool ask_is_over(const struct ask *ask);
+bool ask_is_unsupported(const struct ask *ask, const char **why);
 
 /* What came back; *why gets the reason when nothing did, *duration_us the time it took. */
 const struct observation *ask_result(const struct ask *ask, const char **why, uint64_t *duration_us);

@@ -26,9 +26,13 @@ bool case_required(const struct test_case *test_case)
 		return false;
 	if (test_case->verdict.status != STATUS_UNSUPPORTED)
 		return true;
-	/* A judge's own UNSUPPORTED says that this kernel has not what is asked for: nothing to demand of a runtime. */
-	return !test_case->missing && test_case->observed.job && test_case->observed.job->unsupported &&
-	       !is_attribution(test_case->row->session);
+	/*
+	 * A judge's own UNSUPPORTED says that this kernel has not what is asked for: nothing to demand of a runtime.  A limit
+	 * for which a runtime has no word is its caller's to enforce, as OCI has it of wall time: the counts show it.
+	 */
+	const char *why;
+	return !test_case->missing && !test_case->row->trial.load && ask_is_asked(&test_case->observed) &&
+	       ask_is_unsupported(&test_case->observed, &why) && !is_attribution(test_case->row->session);
 }
 
 static void conclude(struct verdict *verdict, enum status status, const char *reason)
@@ -58,21 +62,24 @@ static void judge_answers(struct test_case *test_case)
 	uint64_t ignored;
 
 	const struct observation *observed = ask_result(&test_case->observed, &why, &test_case->duration_us);
-	if (test_case->control.job)
+	if (ask_is_asked(&test_case->control))
 		control = ask_result(&test_case->control, &control_why, &ignored);
 	row->judge(row, observed, control, verdict);
+	test_case->facts = row->trial.load ? observed->facts : NULL;
+	test_case->control_facts = row->trial.load && control ? control->facts : NULL;
 	explain(verdict, observed, why, control, control_why);
 }
 
 void case_judge(struct test_case *test_case, const struct expectations *expectations)
 {
 	struct verdict *verdict = &test_case->verdict;
+	const char *why;
 	*verdict = (struct verdict){.status = STATUS_ERROR};
 	if (test_case->missing) {
 		verdict->status = STATUS_UNSUPPORTED;
 		needs_describe(test_case->missing, verdict->reason, sizeof(verdict->reason));
-	} else if (test_case->observed.job->unsupported) {
-		conclude(verdict, STATUS_UNSUPPORTED, test_case->observed.job->reason);
+	} else if (ask_is_unsupported(&test_case->observed, &why)) {
+		conclude(verdict, STATUS_UNSUPPORTED, why);
 	} else {
 		judge_answers(test_case);
 	}

@@ -43,8 +43,29 @@ struct requirement *plan_add(struct plan *plan, const char *area, const char *id
 	return row;
 }
 
+const char *plan_text(struct plan *plan, const char *format, ...)
+{
+	char *text = NULL;
+	char **texts = reallocarray(plan->texts, plan->text_count + 1, sizeof(*texts));
+	va_list args;
+	if (!texts)
+		out_of_memory();
+	plan->texts = texts;
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		out_of_memory();
+	va_end(args);
+	plan->texts[plan->text_count++] = text;
+	return text;
+}
+
 void plan_clear(struct plan *plan)
 {
+	for (size_t i = 0; i < plan->text_count; i++)
+		free(plan->texts[i]);
+	free(plan->texts);
+	plan->texts = NULL;
+	plan->text_count = 0;
 	free(plan->rows);
 	plan->rows = NULL;
 	plan->count = plan->allocated = 0;
@@ -63,10 +84,19 @@ static int check_row(const struct requirement *row, struct error *err)
 				 row->id);
 	if (!row->judge)
 		return error_say(err, EINVAL, "requirement %s: no judge", row->id);
-	if (!row->probe[0] && !row->host)
+	if (!row->probe[0] && !row->host && !row->trial.load)
 		return error_say(err, EINVAL, "requirement %s: nothing observes it", row->id);
 	if (!row->rationale || !row->remediation)
 		return error_say(err, EINVAL, "requirement %s: rationale or remediation is missing", row->id);
+	if (row->trial.load &&
+	    (row->probe[0] || row->host || row->session != SESSION_FULL || row->control != SESSION_COUNT))
+		return error_say(err, EINVAL, "requirement %s: a trial is the whole observation, in no session",
+				 row->id);
+	if ((row->trial.load && !row->trial.limits) || (row->control_trial.load && !row->control_trial.limits))
+		return error_say(err, EINVAL, "requirement %s: a trial without limits (\"\" for the policy's)",
+				 row->id);
+	if (row->control_trial.load && !row->trial.load)
+		return error_say(err, EINVAL, "requirement %s: a control without its trial", row->id);
 	if (strpbrk(row->probe, "\n") || strpbrk(row->control_probe, "\n"))
 		return error_say(err, EINVAL, "requirement %s: a request holds a newline", row->id);
 	return 0;

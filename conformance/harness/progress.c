@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/progress.h"
 
+#include <jansson.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/array.h"
 
 #define CLEAR_LINE "\r\033[K"
 
@@ -50,6 +53,37 @@ void progress_job(struct progress *progress, const struct job *job)
 	(void)fflush(progress->out);
 }
 
+static void describe_end(FILE *out, const json_t *facts)
+{
+	static const char *const keys[] = {"exit", "signal", "end_ms", "survivors"};
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		json_t *value = json_object_get(facts, keys[i]);
+		if (json_is_integer(value))
+			(void)fprintf(out, "%s %" JSON_INTEGER_FORMAT " ", keys[i], json_integer_value(value));
+	}
+	(void)fputc('\n', out);
+}
+
+void progress_trial(struct progress *progress, const struct trial_job *job)
+{
+	const struct trial *trial = job->trial;
+	if (!progress->out)
+		return;
+	if (progress->terminal) {
+		redraw(progress, trial->load);
+		return;
+	}
+	(void)fprintf(progress->out, "%s, trial of %s (%s): ", job->subject, trial->load,
+		      *trial->limits ? trial->limits : "the policy's limits");
+	if (job->unsupported)
+		(void)fprintf(progress->out, "unsupported: %s\n", job->reason);
+	else if (job->reason[0])
+		(void)fprintf(progress->out, "%s\n", job->reason);
+	else
+		describe_end(progress->out, job->observation.facts);
+	(void)fflush(progress->out);
+}
+
 void progress_end(struct progress *progress)
 {
 	if (progress->out && progress->terminal)
@@ -90,8 +124,9 @@ static void write_field(FILE *out, const char *name, const char *value)
 
 static void write_problem(FILE *out, const struct test_case *test_case)
 {
-	(void)fprintf(out, "%s %s (%s, %s session)\n", status_name(test_case->verdict.status), test_case->row->id,
-		      level_name(test_case->row->level), session_kind_name(test_case->row->session));
+	(void)fprintf(out, "%s %s (%s, %s%s)\n", status_name(test_case->verdict.status), test_case->row->id,
+		      level_name(test_case->row->level), requirement_place(test_case->row),
+		      test_case->row->trial.load ? "" : " session");
 	write_field(out, "reason", test_case->verdict.reason);
 	write_field(out, "expected", test_case->row->expected);
 	write_field(out, "observed", test_case->verdict.observed);

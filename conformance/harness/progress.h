@@ -17,6 +17,7 @@ struct progress {
 void progress_begin(struct progress *progress, FILE *out, size_t total);
 void progress_case(struct progress *progress, const struct test_case *test_case);
 void progress_job(struct progress *progress, const struct job *job);
+void progress_trial(struct progress *progress, const struct trial_job *job);
 void progress_end(struct progress *progress);
 
 /*

@@ -4,7 +4,7 @@
  *
  * A suite lays its rows into a plan.  The harness opens one sandbox per kind of session, asks all
  * its probes there, asks the controls in the bare session, and then judges every row by a pure
- * function of the two observations.
+ * function of the two observations.  A row that needs a sandbox of its own has a trial instead.
  */
 #ifndef HARNESS_REQUIREMENT_H
 #define HARNESS_REQUIREMENT_H
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/trial.h"
 #include "harness/verdict.h"
 #include "policy/policy.h"
 
@@ -46,7 +47,7 @@ enum need {
 };
 
 /*
- * One observation: what a probe reported.
+ * One observation: what a probe reported, or what came of a trial (its facts: harness/trial.h; a timed-out one has facts too).
  * state is how it ended; facts is a flat JSON object (never NULL when state is OBSERVED_DONE).
  */
 enum observed_state {
@@ -88,6 +89,10 @@ struct requirement {
 	unsigned needs; /* enum need */
 	char probe[512]; /* request line for the probe, without the id: "syscall 165 ..." (probes/PROTOCOL.md) */
 	host_probe_function *host; /* instead of probe: asked from the host while the session is live */
+	struct trial
+		trial; /* instead of probe: a sandbox of its own (trial.load NULL: none); session stays SESSION_FULL */
+	struct trial
+		control_trial; /* its control, in the same runtime (load NULL: none): the same load with a larger limit */
 	enum session_kind control; /* the session of the control; SESSION_COUNT: no control */
 	char control_probe[512]; /* request of the control where it differs from probe; "" for the same */
 	judge_function *judge;
@@ -109,6 +114,8 @@ struct plan {
 	const char *profile; /* the name in the ids: minimal, standard, privileged, or the policy file's agent_id */
 	struct requirement *rows;
 	size_t count, allocated;
+	char **texts; /* plan_text() */
+	size_t text_count;
 };
 
 /*
@@ -117,6 +124,12 @@ struct plan {
  */
 struct requirement *plan_add(struct plan *plan, const char *area, const char *id_format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* A text that lives as long as the plan, for the members that are borrowed.  Never NULL, as plan_add. */
+const char *plan_text(struct plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Where the row is observed, for people: the kind of session, "trial" or "trial-exec". */
+const char *requirement_place(const struct requirement *requirement);
 
 /* A suite lays its rows.  It reads golden tables from under fixtures_dir. */
 struct suite {

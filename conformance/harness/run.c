@@ -129,7 +129,7 @@ static void take_case(void *data, const struct test_case *test_case)
 	const struct result result = {
 		.id = row->id,
 		.area = row->area,
-		.session = session_kind_name(row->session),
+		.session = requirement_place(row),
 		.expected = row->expected,
 		.rationale = row->rationale,
 		.remediation = row->remediation,
@@ -139,6 +139,8 @@ static void take_case(void *data, const struct test_case *test_case)
 		.verdict = test_case->verdict,
 		.duration_us = test_case->duration_us,
 		.required = test_case->required,
+		.facts = test_case->facts,
+		.control_facts = test_case->control_facts,
 	};
 	int r = run->jsonl ? jsonl_write_result(run->jsonl, &result) : 0;
 	if (r < 0 && !run->write_error)
@@ -149,6 +151,12 @@ static void take_job(void *data, const struct job *job)
 {
 	struct run *run = data;
 	progress_job(&run->progress, job);
+}
+
+static void take_trial(void *data, const struct trial_job *trial)
+{
+	struct run *run = data;
+	progress_trial(&run->progress, trial);
 }
 
 /* A SHOULD that fails is worth knowing and no breach. */
@@ -250,6 +258,7 @@ static int set_up(struct run *run, struct error *err)
 		.stop_fd = stop_pipe[0],
 		.on_case = take_case,
 		.on_job = take_job,
+		.on_trial = take_trial,
 		.data = run,
 	};
 	return engine_init(&run->engine, &engine, run->subjects, run->subject_count, err);

@@ -12,7 +12,9 @@
 #include <jansson.h>
 
 #include "base/error.h"
-#include "harness/adapter.h"
+
+struct adapter;
+struct adapter_launch;
 
 enum trial_tier {
 	TRIAL_RUN, /* a sandbox with one command: the smaller of both tiers */
@@ -25,30 +27,42 @@ enum trial_end {
 	TRIAL_END_KILL, /* when the load says ready, the runtime (the monitor) gets SIGKILL */
 };
 
-/* What to try; a requirement holds one for itself and one for its control. */
+/* What to try; a requirement holds one for itself and one for its control.  Texts live as long as the plan: plan_text(). */
 struct trial {
-	const char *limits; /* "max_memory_mb=64 execution.max_processes=20", laid over the policy; "" for the policy's own */
-	const char *load; /* words after `probe load`: "heap 128" */
-	const char *companion; /* load of a second sandbox of the same policy and limits that lives at the same time; NULL: none */
+	const char *
+		limits; /* "max_memory_mb=64 execution.max_processes=20", laid over the policy; "" for the policy's own */
+	const char *load; /* words after `probe load`: "heap 128"; NULL: no trial */
+	const char *
+		companion; /* load of a second sandbox of the same policy and limits that lives at the same time; NULL: none */
 	enum trial_tier tier;
 	enum trial_end end;
 	int timeout_ms; /* of the whole; 0: 15000.  When it is over everything is ended and the observation is a timeout */
 };
 
+#define TRIAL_DEFAULT_MS 15000
+
 /*
- * Run one.  Facts (flat): what the load printed, and
+ * Run one.  launch gives kind, policy, policy_file and tools_dir; the adapter's work_dir takes the trial's own policy document.
+ * stop_fd (-1: none) ends it when it becomes readable.  Facts (flat): what the load printed, and
  *   exit | signal         how the runtime ended (exit status; or the signal that killed it)
  *   ready_ms, end_ms      from the start of the runtime to the load's line {"ready":1}, to the runtime's end
- *   after_ready_ms        end_ms - ready_ms
- *   survivors             processes with the token that lived when the runtime had ended
+ *   after_ready_ms        end_ms - ready_ms, where it was ready
+ *   survivors             processes of the sandbox that lived when the runtime had ended: those with the token as a word of their
+ *                         command line and, but for an execution, everybody in the sandbox's pid namespace
  *   survivors_gone_ms     from the runtime's end until none was left (0: none there; -1: still there after 2000)
- *   residue               what was left on the host 2 s later at most: "" or "cgroup /sys/fs/...; mount ...; loop3 ...; file ..."
- *   companion_exit, companion_*   the same of the second sandbox
+ *   residue               what the end left on the host 2 s later at most, before anybody cleared up: "" or
+ *                         "cgroup /sys/fs/...; mount ...; loop3 ...; file ..." (residue.h); for an execution: what it left
+ *                         of its own in the sandbox that still waits
+ *   residue_removed       the same after the sandbox was removed as the runtime's users remove one (agentcore delete, crun delete)
+ *   sandbox_alive         of an execution: 1 when the sandbox around it lived on after its end, 0 when not
  *   stderr                the start of the runtime's error output
- * 0 with *facts (a new reference), -EOPNOTSUPP with the reason in err where the adapter cannot express the limits or the tier,
- * -ETIMEDOUT, or another negative errno when the harness failed.  Leaves no process.
+ *   companion_*           the same of the second sandbox, but residue, which is of both; it is started first and
+ *                         is ready, or dead, when the other one starts
+ * 0 with *facts (a new reference); -EOPNOTSUPP with the reason in err where the adapter cannot express the limits or the tier;
+ * -ETIMEDOUT with *facts as far as they are known; -EINTR when stop_fd ended it; or another negative errno when the harness
+ * failed.  Leaves no process.
  */
-int trial_run(struct adapter *adapter, const struct adapter_launch *launch, const struct trial *trial, json_t **facts,
-	      struct error *err);
+int trial_run(struct adapter *adapter, const struct adapter_launch *launch, const struct trial *trial, int stop_fd,
+	      json_t **facts, struct error *err);
 
 #endif

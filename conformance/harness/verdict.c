@@ -55,3 +55,10 @@ const char *session_kind_name(enum session_kind kind)
 {
 	return (size_t)kind < ARRAY_SIZE(sessions) ? sessions[kind] : "none";
 }
+
+const char *requirement_place(const struct requirement *requirement)
+{
+	if (!requirement->trial.load)
+		return session_kind_name(requirement->session);
+	return requirement->trial.tier == TRIAL_EXEC ? "trial-exec" : "trial";
+}

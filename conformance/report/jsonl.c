@@ -86,6 +86,10 @@ int jsonl_write_result(FILE *out, const struct result *result)
 	set_text(line, "remediation", result->remediation);
 	set_text(line, "tags", result->tags);
 	(void)json_object_set_new(line, "duration_us", json_integer((json_int_t)result->duration_us));
+	if (result->facts)
+		(void)json_object_set(line, "facts", result->facts);
+	if (result->control_facts)
+		(void)json_object_set(line, "control_facts", result->control_facts);
 	return write_line(out, line);
 }
 

@@ -19,12 +19,14 @@ struct result {
 	struct verdict verdict;
 	uint64_t duration_us;
 	bool required; /* counts towards executed = required */
+	json_t *facts, *control_facts; /* figures, objects or NULL; borrowed */
 };
 
 struct summary {
 	/*
 	 * required: the MUST cases but those that the policy does not ask for (NOT_APPLICABLE) and those UNSUPPORTED
-	 * because the machine lacks what they need or because the adapter cannot start a layer alone.
+	 * because the machine lacks what they need, because the adapter cannot start a layer alone, or because the runtime
+	 * has no word for a limit, which is then its caller's to enforce.
 	 * executed: how many of the required ended in PASS, FAIL, XFAIL or XPASS.
 	 */
 	size_t required, executed, total;

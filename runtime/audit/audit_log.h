@@ -4,6 +4,10 @@
  *
  * Each line carries the SHA-256 of the line before it ("previous") and a sequence number, also over the change of days, and
  * a small file "head" holds the last digest: a line that was changed, removed or cut off at the end shows in audit_log_verify.
+ * A writer that finds the log changed goes on, and puts that on record as an event "audit_log_damaged".
+ *
+ * The chain has no key: who can write to the directory can also write a whole new log.  Nothing is synced: after a power failure the
+ * last lines may be missing, and that looks as if they had been cut off.
  */
 #ifndef AUDIT_AUDIT_LOG_H
 #define AUDIT_AUDIT_LOG_H
@@ -19,12 +23,17 @@
 
 struct audit_log; /* opaque */
 
-/* Open the directory (made 0700 where missing; refused when not ours or others can write to it).  0 or a negative errno. */
+/*
+ * Open the directory (made 0700 where missing; refused when it is a link, not ours, or others can write to it).  Holds one
+ * descriptor, close-on-exec.  0 or a negative errno with err set.
+ */
 int audit_log_open(struct audit_log **log, const char *directory, struct error *err);
 
 struct audit_event {
-	const char *event_type; /* "sandbox_start", "layers", "breach", "sandbox_exit", "start_refused", "execution_start", ... */
-	const char *sandbox_id, *agent_id;
+	const char *
+		event_type; /* "sandbox_start", "layers", "breach", "sandbox_exit", "start_refused", "execution_start", ... */
+	const char *sandbox_id,
+		*agent_id; /* these and all others: any bytes, also NULL; beyond about 1000 they are cut */
 	const char *operation; /* "run", "exec", "update", "kill", ... */
 	const char *resource; /* "memory", "processes", "wall_time", "storage", "cpu", the command, ... or NULL */
 	const char *permission; /* the limit or rule that decided, or NULL */
@@ -49,9 +58,22 @@ struct audit_verification {
 };
 
 /*
- * Check every file of a directory: valid JSON, fields, sequence without gap, digests, the head.  A first file whose predecessor was removed by
- * retention is accepted.  0 also when problems were found; a negative errno with err set when it could not be read.
+ * Check every file of a directory: valid JSON, fields, sequence without gap, digests, the head.  A first file whose predecessor was
+ * removed by retention is accepted; one whose predecessor was removed otherwise is not.  What a writer that was killed may leave (half a
+ * line, or one line more than head knows) is printed as a note and is no problem.  Writers are not held up: what they write
+ * meanwhile is not looked at.
+ * 0 also when problems were found; a negative errno with err set when it could not be read.
  */
 int audit_log_verify(const char *directory, FILE *out, struct audit_verification *verification, struct error *err);
+
+/*
+ * Call each for every line, oldest first, until it returns non-zero.  *unreadable counts the lines that are none (verify says more).
+ * 0, or a negative errno with err set when the directory could not be read.
+ */
+int audit_log_read(const char *directory, int (*each)(void *context, const json_t *event), void *context,
+		   uint64_t *unreadable, struct error *err);
+
+/* Print text of an event so that it cannot do anything to a terminal: ASCII, with escapes. */
+void audit_print_escaped(FILE *out, const char *text);
 
 #endif

@@ -22,6 +22,8 @@
 
 #define RECLAIM_MS 5000
 
+#define PATH_SIZE (CGROUP_PATH_MAX + CGROUP_DIR_NAME_MAX + sizeof(CGROUP_LEAF) + 1)
+
 #define BIT(controller) (1u << (controller))
 
 /* --- The object ------------------------------------------------------------------------------------ */
@@ -35,7 +37,6 @@ static void close_fd(int *fd)
 
 static void close_dir(struct cgroup_dir *dir)
 {
-	close_fd(&dir->parent_fd);
 	close_fd(&dir->fd);
 	close_fd(&dir->leaf);
 	close_fd(&dir->tasks);
@@ -99,7 +100,7 @@ static void plan(struct cgroup *cgroup, const struct cgroup_layout *layout, unsi
 			at++;
 		struct cgroup_dir *dir = &cgroup->dirs[at];
 		if (at == cgroup->count) {
-			*dir = (struct cgroup_dir){.v2 = place->v2, .parent_fd = -1, .fd = -1, .leaf = -1, .tasks = -1};
+			*dir = (struct cgroup_dir){.v2 = place->v2, .fd = -1, .leaf = -1, .tasks = -1};
 			memcpy(dir->parent, place->parent, sizeof(dir->parent));
 			cgroup->count++;
 		}
@@ -108,6 +109,11 @@ static void plan(struct cgroup *cgroup, const struct cgroup_layout *layout, unsi
 	}
 	bool ours = cgroup->count == 0 || cgroup_parent_is_ours(cgroup->dirs[0].parent);
 	(void)snprintf(cgroup->name, sizeof(cgroup->name), "%s%s", ours ? "" : CGROUP_OURS "-", name);
+}
+
+static void make_path(char path[PATH_SIZE], const struct cgroup *cgroup, const struct cgroup_dir *dir)
+{
+	(void)snprintf(path, PATH_SIZE, "%s/%s", dir->parent, cgroup->name);
 }
 
 static int fail(const struct cgroup *cgroup, const struct cgroup_dir *dir, const char *what, int code,
@@ -119,11 +125,12 @@ static int fail(const struct cgroup *cgroup, const struct cgroup_dir *dir, const
 /* --- Making ---------------------------------------------------------------------------------------- */
 
 /* v2: let children have the controllers.  Only ever in a directory that is ours. */
-static int enable_for_children(int dirfd, unsigned controllers)
+static int enable_for_children(const char *path, unsigned controllers)
 {
 	char enabled[CGROUP_FILE_MAX + 1], text[64] = "";
 	size_t used = 0;
-	int r = cgroup_read_file(dirfd, "cgroup.subtree_control", enabled);
+	_cleanup_fd_ int dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int r = dirfd < 0 ? -errno : cgroup_read_file(dirfd, "cgroup.subtree_control", enabled);
 
 	for (int c = 0; r == 0 && c <= CGROUP_PIDS; c++) {
 		const char *name = cgroup_controller_name((enum cgroup_controller)c);
@@ -144,61 +151,68 @@ static unsigned controllers_at(const struct cgroup_layout *layout, const char *p
 	return controllers;
 }
 
-/* -ESTALE: another start has removed the parent between our two steps. */
-static int make_below_parent(const struct cgroup *cgroup, struct cgroup_dir *dir, unsigned enable)
+/* The directory itself, and the parent where it is ours and not there.  -EEXIST: a dead sandbox's is in the way. */
+static int make_below_parent(const struct cgroup *cgroup, const struct cgroup_dir *dir)
 {
-	bool ours = cgroup_parent_is_ours(dir->parent);
-	int r = 0;
+	bool ours = cgroup->use != CGROUP_EXECUTION && cgroup_parent_is_ours(dir->parent);
+	char path[PATH_SIZE];
 
-	close_fd(&dir->parent_fd);
-	dir->parent_fd = open(dir->parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir->parent_fd < 0 && errno == ENOENT && ours && cgroup->use != CGROUP_EXECUTION) {
+	make_path(path, cgroup, dir);
+	/* By path and not through a descriptor of the parent: that would cost an open more in each hierarchy. */
+	for (int round = 0; mkdir(path, 0755) < 0; round++) {
+		if (!ours || (errno != ENOENT && errno != ENODEV) || round >= PARENT_ROUNDS)
+			return -errno;
 		if (mkdir(dir->parent, 0755) < 0 && errno != EEXIST)
 			return -errno;
-		dir->parent_fd = open(dir->parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (dir->parent_fd < 0 && errno == ENOENT)
-			return -ESTALE;
 	}
-	if (dir->parent_fd < 0)
-		return -errno;
-	if (dir->v2 && ours)
-		r = enable_for_children(dir->parent_fd, enable);
-	if (r == 0 && mkdirat(dir->parent_fd, cgroup->name, 0755) < 0)
-		r = -errno;
-	bool gone = r == -ENOENT || r == -ENODEV;
-	return gone && ours && cgroup->use != CGROUP_EXECUTION ? -ESTALE : r;
+	return 0;
 }
 
 static int open_dir(const struct cgroup *cgroup, struct cgroup_dir *dir)
 {
-	dir->fd = openat(dir->parent_fd, cgroup->name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	char path[PATH_SIZE];
+
+	make_path(path, cgroup, dir);
+	dir->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir->fd < 0)
 		return -errno;
+	dir->there = true;
 	if (!dir->v2) {
 		dir->tasks = openat(dir->fd, "tasks", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 		return dir->tasks < 0 ? -errno : 0;
 	}
-	if (cgroup->use == CGROUP_CONTAINER)
-		dir->leaf = openat(dir->fd, CGROUP_LEAF, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return dir->leaf < 0 && cgroup->use == CGROUP_CONTAINER && errno != ENOENT ? -errno : 0;
+	if (cgroup->use != CGROUP_CONTAINER)
+		return 0;
+	dir->leaf = openat(dir->fd, CGROUP_LEAF, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return dir->leaf < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* -EEXIST: a dead sandbox's is in the way. */
+/* v2: controllers come to a directory by the subtree_control of the one above.  The child is there already, so that neither can vanish. */
+static int prepare_v2(const struct cgroup *cgroup, const struct cgroup_dir *dir, unsigned controllers)
+{
+	char path[PATH_SIZE];
+	int r = 0;
+
+	if (cgroup->use != CGROUP_EXECUTION && cgroup_parent_is_ours(dir->parent))
+		r = enable_for_children(dir->parent, controllers);
+	if (r < 0 || cgroup->use != CGROUP_CONTAINER)
+		return r;
+	make_path(path, cgroup, dir);
+	r = enable_for_children(path, controllers);
+	(void)strncat(path, "/" CGROUP_LEAF, sizeof(path) - strlen(path) - 1);
+	return r < 0 || mkdir(path, 0755) == 0 ? r : -errno;
+}
+
 static int make_dir(const struct cgroup *cgroup, struct cgroup_dir *dir, const struct cgroup_layout *layout,
 		    struct error *err)
 {
-	unsigned enable = controllers_at(layout, dir->parent);
-	int r = -ESTALE;
+	int r = make_below_parent(cgroup, dir);
 
-	for (int round = 0; r == -ESTALE && round < PARENT_ROUNDS; round++)
-		r = make_below_parent(cgroup, dir, enable);
 	if (r == -EEXIST)
 		return r;
-	if (r == 0 && dir->v2 && cgroup->use == CGROUP_CONTAINER) {
-		_cleanup_fd_ int fd =
-			openat(dir->parent_fd, cgroup->name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		r = fd < 0 || mkdirat(fd, CGROUP_LEAF, 0755) < 0 ? -errno : enable_for_children(fd, enable);
-	}
+	dir->there = r == 0;
+	if (r == 0 && dir->v2)
+		r = prepare_v2(cgroup, dir, controllers_at(layout, dir->parent));
 	if (r == 0)
 		r = open_dir(cgroup, dir);
 	return r < 0 ? fail(cgroup, dir, "making", -r, err) : 0;
@@ -236,12 +250,8 @@ static int make_all(struct cgroup *cgroup, const struct cgroup_layout *layout, c
 {
 	for (size_t i = 0; i < cgroup->count; i++) {
 		int r = make_dir(cgroup, &cgroup->dirs[i], layout, err);
-		if (r < 0) {
-			/* What is in the way is not ours to undo: the list ends before it. */
-			close_dir(&cgroup->dirs[i]);
-			cgroup->count = r == -EEXIST ? i : i + 1;
+		if (r < 0)
 			return r;
-		}
 	}
 	return cgroup_write_limits(cgroup, limits, spare_processes, err);
 }
@@ -288,8 +298,7 @@ int cgroup_open(const struct cgroup_layout *layout, const char *name, enum cgrou
 
 	for (size_t i = 0; r == 0 && i < all->count; i++) {
 		struct cgroup_dir *dir = &all->dirs[i];
-		dir->parent_fd = open(dir->parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = dir->parent_fd < 0 ? -errno : open_dir(all, dir);
+		r = open_dir(all, dir);
 		if (r < 0 && r != -ENOENT && r != -ENODEV) {
 			(void)fail(all, dir, "opening", -r, err);
 			break;
@@ -300,7 +309,7 @@ int cgroup_open(const struct cgroup_layout *layout, const char *name, enum cgrou
 					found->dir_of[c] = (signed char)found->count;
 			}
 			found->dirs[found->count++] = *dir;
-			*dir = (struct cgroup_dir){.parent_fd = -1, .fd = -1, .leaf = -1, .tasks = -1};
+			*dir = (struct cgroup_dir){.fd = -1, .leaf = -1, .tasks = -1};
 		}
 		r = 0;
 	}
@@ -384,15 +393,17 @@ static int remove_tree(int parent_fd, const char *name, bool v2, int64_t deadlin
 int cgroup_remove(struct cgroup *cgroup, int timeout_ms, struct error *err)
 {
 	int64_t deadline = cgroup_clock_ms() + timeout_ms;
+	char path[PATH_SIZE];
 	int result = 0;
 
 	for (size_t i = 0; i < cgroup->count; i++) {
 		struct cgroup_dir *dir = &cgroup->dirs[i];
-		if (dir->parent_fd < 0)
+		if (!dir->there)
 			continue;
 		if (dir->leaf >= 0)
 			(void)unlinkat(dir->fd, CGROUP_LEAF, AT_REMOVEDIR);
-		int r = remove_tree(dir->parent_fd, cgroup->name, dir->v2, deadline);
+		make_path(path, cgroup, dir);
+		int r = remove_tree(AT_FDCWD, path, dir->v2, deadline);
 		if (r < 0) {
 			(void)fail(cgroup, dir, "removing", -r, err);
 			result = result < 0 ? result : r;

@@ -15,15 +15,15 @@ struct cgroup_dir {
 	char parent[CGROUP_PATH_MAX];
 	bool v2;
 	unsigned controllers; /* bit 1 << enum cgroup_controller for each that is used in it */
-	int parent_fd; /* O_PATH, as all of the next */
-	int fd;
-	int leaf; /* v2 container: CGROUP_LEAF; else -1 */
+	bool there; /* made or opened by us, and so removed by us */
+	int fd; /* O_PATH */
+	int leaf; /* v2 container: CGROUP_LEAF, O_PATH; else -1 */
 	int tasks; /* v1: `tasks`, for writing; else -1 */
 };
 
 struct cgroup {
 	enum cgroup_use use;
-	char name[CGROUP_DIR_NAME_MAX]; /* below parent_fd: with the prefix, where there is one */
+	char name[CGROUP_DIR_NAME_MAX]; /* below each parent: with the prefix, where there is one */
 	size_t count;
 	struct cgroup_dir dirs[CGROUP_CONTROLLER_COUNT];
 	signed char dir_of[CGROUP_CONTROLLER_COUNT]; /* index into dirs, or -1 */
@@ -33,10 +33,32 @@ struct cgroup {
 	uint64_t oom_events; /* taken from that eventfd so far */
 };
 
-/* --- cgroup_layout.c --- */
+/* --- cgroup_mounts.c --- */
+
+/* Hierarchies by the v1 controller that they are found by, and the one of v2. */
+#define CGROUP_V2          CGROUP_CONTROLLER_COUNT
+#define CGROUP_HIERARCHIES (CGROUP_V2 + 1)
+
+struct cgroup_hierarchy {
+	bool found;
+	char point[CGROUP_PATH_MAX]; /* where it is mounted */
+	char root[CGROUP_PATH_MAX]; /* which of its cgroups the mount begins at */
+	char own[CGROUP_PATH_MAX]; /* the directory of this process's own cgroup, or "" where the mount does not show it */
+};
+
+/* Fill in what mountinfo tells; the first mount of each counts.  The array is zeroed before. */
+void cgroup_find_hierarchies(struct cgroup_hierarchy hierarchies[CGROUP_HIERARCHIES], const char *mountinfo);
+
+/* Fill in `own`, from the text of /proc/self/cgroup. */
+void cgroup_find_own(struct cgroup_hierarchy *h, int hierarchy, const char *self);
 
 /* "memory", "cpu", ... as the kernel names it. */
 const char *cgroup_controller_name(enum cgroup_controller controller);
+
+/* "A/B" into path; false when it does not fit. */
+bool cgroup_join_path(char path[CGROUP_PATH_MAX], const char *a, const char *b);
+
+/* --- cgroup_layout.c --- */
 
 /* The directory is made and removed by us, also when another process of ours has made it: its name begins with CGROUP_OURS. */
 bool cgroup_parent_is_ours(const char *parent);

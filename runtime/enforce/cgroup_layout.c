@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the controllers are: from /proc/self/mountinfo and /proc/self/cgroup, proc(5) and cgroups(7). */
+/* Which controllers there are for us, and below which directory: cgroups(7), "delegation" included. */
 #include "enforce/cgroup_internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,150 +14,28 @@
 
 #define PROC_FILE_LIMIT (4u << 20)
 
-static const char *const controller_names[CGROUP_CONTROLLER_COUNT] = {
-	[CGROUP_MEMORY] = "memory",   [CGROUP_CPU] = "cpu",         [CGROUP_PIDS] = "pids",
-	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_FREEZER] = "freezer",
-};
-
 /* Controllers that a v2 tree must have enabled for us; the others belong to every v2 cgroup. */
 #define ENABLED_ON_V2 (1u << CGROUP_MEMORY | 1u << CGROUP_CPU | 1u << CGROUP_PIDS)
 
-/* A hierarchy's mount and where this process is in it. */
-struct hierarchy {
-	bool found;
-	char point[CGROUP_PATH_MAX];
-	char own[CGROUP_PATH_MAX]; /* directory of this process's own cgroup, or "" where the mount does not show it */
+struct search {
+	struct cgroup_hierarchy hierarchies[CGROUP_HIERARCHIES];
+	const char *parent; /* --cgroup-parent without its first slash, or NULL */
+	const char *self; /* /proc/self/cgroup; NULL: not read yet */
+	char *self_read;
 };
 
-const char *cgroup_controller_name(enum cgroup_controller controller)
-{
-	return controller_names[controller];
-}
-
-/* "a/b" of two parts; false when it does not fit. */
-static bool join_path(char path[CGROUP_PATH_MAX], const char *a, const char *b)
-{
-	char joined[2 * CGROUP_PATH_MAX];
-	int n = snprintf(joined, sizeof(joined), "%s/%s", a, b);
-
-	if (n < 0 || n >= CGROUP_PATH_MAX)
-		return false;
-	memcpy(path, joined, (size_t)n + 1);
-	return true;
-}
-
-/* --- mountinfo ------------------------------------------------------------------------------------- */
-
-/* One word of a line: copied with \040 and its like decoded, the position moved behind it.  False at the end of the line or when it does not fit. */
-static bool take_word(const char **at, char *word, size_t size)
-{
-	const char *from = *at;
-	size_t used = 0;
-
-	while (*from == ' ')
-		from++;
-	for (; *from && *from != ' ' && *from != '\n'; used++) {
-		if (used + 1 >= size)
-			return false;
-		bool octal = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && isdigit((unsigned char)from[2]) &&
-			     isdigit((unsigned char)from[3]);
-		word[used] = octal ? (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0')) : *from;
-		from += octal ? 4 : 1;
-	}
-	word[used] = '\0';
-	*at = from;
-	return used > 0;
-}
-
-struct mount_line {
-	char root[CGROUP_PATH_MAX], point[CGROUP_PATH_MAX], type[16], options[512];
+/* One controller of it. */
+struct candidate {
+	enum cgroup_controller controller;
+	int hierarchy;
+	struct cgroup_hierarchy *h;
+	struct cgroup_place *place;
+	char base[CGROUP_PATH_MAX]; /* the nearest directory that is not ours to configure */
+	char *why;
+	size_t why_size;
 };
 
-/* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG]... - TYPE SOURCE SUPEROPTIONS" */
-static bool parse_mount(const char *line, struct mount_line *mount)
-{
-	const char *separator = strstr(line, " - ");
-	const char *end = strchrnul(line, '\n');
-	char ignored[CGROUP_PATH_MAX];
-
-	if (!separator || separator > end || strncmp(separator, " - cgroup", 9) != 0)
-		return false;
-	for (int i = 0; i < 3; i++) {
-		if (!take_word(&line, ignored, sizeof(ignored)))
-			return false;
-	}
-	if (!take_word(&line, mount->root, sizeof(mount->root)) ||
-	    !take_word(&line, mount->point, sizeof(mount->point)))
-		return false;
-	line = separator + 3;
-	return take_word(&line, mount->type, sizeof(mount->type)) && take_word(&line, ignored, sizeof(ignored)) &&
-	       take_word(&line, mount->options, sizeof(mount->options));
-}
-
-/* The path of this process in the hierarchy, from a line "NUMBER:CONTROLLERS:PATH" (v2: "0::PATH"). */
-static bool own_path(const char *self, const char *controller, char path[CGROUP_PATH_MAX])
-{
-	for (const char *line = self; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-		const char *list = strchr(line, ':');
-		const char *tail = list ? strchr(list + 1, ':') : NULL;
-		char names[512];
-
-		if (!tail || (size_t)(tail - list) > sizeof(names))
-			continue;
-		memcpy(names, list + 1, (size_t)(tail - list - 1));
-		names[tail - list - 1] = '\0';
-		bool match = controller ? cgroup_has_word(names, controller) : strncmp(line, "0::", 3) == 0;
-		size_t length = strcspn(tail + 1, "\n");
-		if (!match || length >= CGROUP_PATH_MAX)
-			continue;
-		memcpy(path, tail + 1, length);
-		path[length] = '\0';
-		return true;
-	}
-	return false;
-}
-
-/*
- * The own directory as the mount shows it.  A container's mount may begin at an inner cgroup (its root field); a path that is not below
- * it, or that begins with "/..", is out of sight.
- */
-static void own_directory(struct hierarchy *h, const char *root, const char *path)
-{
-	size_t length = strcmp(root, "/") == 0 ? 0 : strlen(root);
-
-	h->own[0] = '\0';
-	if (strncmp(path, root, length) != 0 || (path[length] && path[length] != '/') || strncmp(path, "/..", 3) == 0)
-		return;
-	path += length;
-	path += *path == '/';
-	if (!*path)
-		memcpy(h->own, h->point, sizeof(h->own));
-	else if (!join_path(h->own, h->point, path))
-		h->own[0] = '\0';
-}
-
-/* controller NULL: the v2 hierarchy. */
-static void find_hierarchy(struct hierarchy *h, const char *mountinfo, const char *self, const char *controller)
-{
-	struct mount_line mount;
-
-	*h = (struct hierarchy){0};
-	for (const char *line = mountinfo; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-		if (!parse_mount(line, &mount))
-			continue;
-		bool v2 = strcmp(mount.type, "cgroup2") == 0;
-		if (controller ? v2 || !cgroup_has_word(mount.options, controller) : !v2)
-			continue;
-		char path[CGROUP_PATH_MAX];
-		h->found = true;
-		memcpy(h->point, mount.point, sizeof(h->point));
-		if (own_path(self, controller, path))
-			own_directory(h, mount.root, path);
-		return;
-	}
-}
-
-/* --- Where our directories may be made ------------------------------------------------------------- */
+#define REFUSE(candidate, ...) ((void)snprintf((candidate)->why, (candidate)->why_size, __VA_ARGS__), false)
 
 bool cgroup_parent_is_ours(const char *parent)
 {
@@ -172,177 +49,163 @@ static bool writable(const char *directory)
 	return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0;
 }
 
-/* The directory above; false at the mount's root. */
+/* To the directory above; false at the mount's root. */
 static bool go_up(char *directory, const char *root)
 {
 	char *slash = strrchr(directory, '/');
 
-	if (strcmp(directory, root) == 0 || !slash)
+	if (!slash || strcmp(directory, root) == 0)
 		return false;
 	*slash = '\0';
-	return strlen(directory) >= strlen(root);
+	return true;
 }
 
-/*
- * The mount's root where it is ours to write, else what is delegated to this process: its own cgroup or the nearest above it that may
- * be written.
- */
-static bool find_base(const struct hierarchy *h, char base[CGROUP_PATH_MAX])
+/* The caller's own directory; read late, as the kernel takes the lock of all cgroups for it and mostly it is not needed. */
+static const char *own_directory(struct search *search, const struct candidate *candidate)
 {
-	memcpy(base, h->point, CGROUP_PATH_MAX);
-	if (writable(base))
-		return true;
-	if (!h->own[0])
-		return false;
-	memcpy(base, h->own, CGROUP_PATH_MAX);
-	do {
-		if (writable(base))
-			return true;
-	} while (go_up(base, h->point));
-	return false;
+	if (!search->self &&
+	    io_read_file(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_LIMIT, &search->self_read, NULL) == 0)
+		search->self = search->self_read;
+	if (search->self && !candidate->h->own[0])
+		cgroup_find_own(candidate->h, candidate->hierarchy, search->self);
+	return candidate->h->own;
 }
 
-/* --cgroup-parent: the directory, or where it is still to be made, and ours to make, the one above. */
-static bool find_named(struct cgroup_place *place, char *why, size_t size, const struct hierarchy *h,
-		       const char *parent, char base[CGROUP_PATH_MAX])
+/* --- Where our directories may be made ------------------------------------------------------------- */
+
+/* The mount's root where that may be written, else what is delegated: the own cgroup or the nearest above it that may be. */
+static bool find_default(struct search *search, struct candidate *candidate)
 {
+	const char *point = candidate->h->point;
+
+	memcpy(candidate->base, point, CGROUP_PATH_MAX);
+	if (!writable(point)) {
+		memcpy(candidate->base, own_directory(search, candidate), CGROUP_PATH_MAX);
+		while (candidate->base[0] && !writable(candidate->base)) {
+			if (!go_up(candidate->base, point))
+				candidate->base[0] = '\0';
+		}
+	}
+	if (!candidate->base[0])
+		return REFUSE(candidate, "%.80s cannot be written, and no cgroup is delegated to this process", point);
+	if (!cgroup_join_path(candidate->place->parent, candidate->base, CGROUP_OURS))
+		return REFUSE(candidate, "the path of this process's cgroup is too long");
+	return true;
+}
+
+/* --cgroup-parent: the directory itself, or what is above it where it is ours. */
+static bool find_named(const struct search *search, struct candidate *candidate)
+{
+	char *parent = candidate->place->parent;
+	const char *point = candidate->h->point;
 	struct stat st;
 
-	if (!*parent) {
-		memcpy(place->parent, h->point, CGROUP_PATH_MAX);
-	} else if (!join_path(place->parent, h->point, parent)) {
-		(void)snprintf(why, size, "the path of the cgroup parent is too long");
-		return false;
-	}
-	memcpy(base, place->parent, CGROUP_PATH_MAX);
-	bool there = stat(place->parent, &st) == 0;
-	if (*parent && cgroup_parent_is_ours(place->parent))
-		(void)go_up(base, h->point);
-	else if (!there) {
-		(void)snprintf(why, size, "%.100s does not exist, and only " CGROUP_OURS "* is made", place->parent);
-		return false;
-	}
-	if (writable(there ? place->parent : base))
-		return true;
-	(void)snprintf(why, size, "%.120s cannot be written", there ? place->parent : base);
-	return false;
-}
-
-static bool find_place(struct cgroup_place *place, char *why, size_t size, const struct hierarchy *h,
-		       const char *parent, char base[CGROUP_PATH_MAX])
-{
-	if (parent)
-		return find_named(place, why, size, h, parent, base);
-	if (!find_base(h, base)) {
-		(void)snprintf(why, size, "%.70s cannot be written, and no cgroup is delegated to this process",
-			       h->point);
-		return false;
-	}
-	if (!join_path(place->parent, base, CGROUP_OURS)) {
-		(void)snprintf(why, size, "the path of this process's cgroup is too long");
-		return false;
-	}
-	return true;
+	memcpy(parent, point, CGROUP_PATH_MAX);
+	if (*search->parent && !cgroup_join_path(parent, point, search->parent))
+		return REFUSE(candidate, "the path of the cgroup parent is too long");
+	bool there = stat(parent, &st) == 0;
+	memcpy(candidate->base, parent, CGROUP_PATH_MAX);
+	if (*search->parent && cgroup_parent_is_ours(parent))
+		(void)go_up(candidate->base, point);
+	else if (!there)
+		return REFUSE(candidate, "%.80s does not exist, and only " CGROUP_OURS "* is made", parent);
+	const char *needed = there ? parent : candidate->base;
+	return writable(needed) || REFUSE(candidate, "%.120s cannot be written", needed);
 }
 
 /* --- What a place offers --------------------------------------------------------------------------- */
 
-/* v2: children of base get the controllers of its subtree_control, which is not ours to change. */
-static bool enabled_on_v2(const struct hierarchy *h, const char *base, enum cgroup_controller controller, char *why,
-			  size_t size)
+/* v2: what is below base gets the controllers of its subtree_control, which is not ours to change. */
+static bool enabled_on_v2(struct search *search, struct candidate *candidate)
 {
 	char text[CGROUP_FILE_MAX + 1];
-	const char *name = controller_names[controller];
+	const char *base = candidate->base, *name = cgroup_controller_name(candidate->controller);
 	_cleanup_fd_ int fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (!(ENABLED_ON_V2 & 1u << controller))
-		return true;
 	if (fd >= 0 && cgroup_read_file(fd, "cgroup.subtree_control", text) == 0 && cgroup_has_word(text, name))
 		return true;
 	if (fd < 0 || cgroup_read_file(fd, "cgroup.controllers", text) < 0 || !cgroup_has_word(text, name))
-		(void)snprintf(why, size,
-			       "not among cgroup.controllers of %.60s: enable it above, or boot without cgroup v1",
-			       base);
-	else if (strcmp(base, h->own) == 0 && strcmp(base, h->point) != 0)
-		(void)snprintf(why, size,
-			       "not enabled below %.50s, which holds this process: delegate, and start it in a child",
-			       base);
-	else
-		(void)snprintf(why, size, "not in %.60s/cgroup.subtree_control: write +%s to it", base, name);
-	return false;
+		return REFUSE(candidate,
+			      "not in cgroup.controllers of %.60s: enable it above that, or take it from cgroup v1",
+			      base);
+	/* Only the real root has no cgroup.events; any other with members cannot hand controllers down. */
+	if (faccessat(fd, "cgroup.events", F_OK, 0) == 0 && strcmp(base, own_directory(search, candidate)) == 0)
+		return REFUSE(candidate,
+			      "%.55s holds this process, so nothing below it gets controllers: start in a child of a "
+			      "delegated one",
+			      base);
+	return REFUSE(candidate, "not in cgroup.subtree_control of %.80s: write +%s to it", base, name);
 }
 
-/* v1 memory: without memsw the limit would not count what is swapped out. */
-static bool counts_swap(const char *base, char *why, size_t size)
+/* v1: without memsw a limit would not count what is swapped out. */
+static bool counts_swap(struct candidate *candidate)
 {
 	char path[CGROUP_PATH_MAX];
 
-	if (join_path(path, base, "memory.memsw.limit_in_bytes") && access(path, F_OK) == 0)
+	if (cgroup_join_path(path, candidate->base, "memory.memsw.limit_in_bytes") && access(path, F_OK) == 0)
 		return true;
-	if (!cgroup_swap_supported())
-		return true;
-	(void)snprintf(why, size,
-		       "%.50s has no memory.memsw files, so swap would escape a limit: boot with swapaccount=1", base);
-	return false;
+	return !cgroup_swap_supported() ||
+	       REFUSE(candidate,
+		      "%.50s has no memory.memsw files, so swap would escape a limit: boot with swapaccount=1",
+		      candidate->base);
 }
 
-static void detect_one(struct cgroup_layout *layout, enum cgroup_controller controller, const struct hierarchy *h,
-		       bool v2, const char *parent)
+static bool usable(struct search *search, struct candidate *candidate)
 {
-	struct cgroup_place *place = &layout->places[controller];
-	char *why = layout->why_not[controller];
-	size_t size = sizeof(layout->why_not[controller]);
-	char base[CGROUP_PATH_MAX];
-
-	if (!h->found) {
-		(void)snprintf(why, size, "no cgroup hierarchy has it mounted");
-		return;
-	}
-	place->v2 = v2;
-	if (!find_place(place, why, size, h, parent, base))
-		return;
-	if (v2 && !enabled_on_v2(h, base, controller, why, size))
-		return;
-	if (!v2 && controller == CGROUP_MEMORY && !counts_swap(base, why, size))
-		return;
-	place->available = true;
+	if (!candidate->h->found)
+		return REFUSE(candidate, "no cgroup hierarchy with it is mounted");
+	if (!(search->parent ? find_named(search, candidate) : find_default(search, candidate)))
+		return false;
+	if (candidate->place->v2)
+		return !(ENABLED_ON_V2 & 1u << candidate->controller) || enabled_on_v2(search, candidate);
+	return candidate->controller != CGROUP_MEMORY || counts_swap(candidate);
 }
 
-static void detect_all(struct cgroup_layout *layout, const char *mountinfo, const char *self, const char *parent)
+static void detect_all(struct cgroup_layout *layout, struct search *search, const char *mountinfo)
 {
-	struct hierarchy v2, v1;
+	cgroup_find_hierarchies(search->hierarchies, mountinfo);
+	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++)
+		layout->mounted_v1 |= search->hierarchies[c].found;
+	layout->mounted_v2 = search->hierarchies[CGROUP_V2].found;
 
-	find_hierarchy(&v2, mountinfo, self, NULL);
-	layout->mounted_v2 = v2.found;
 	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
-		find_hierarchy(&v1, mountinfo, self, controller_names[c]);
-		layout->mounted_v1 |= v1.found;
-		/* CPU time comes with the tree that limits it; a v2 tree beside v1 is not joined for that alone. */
-		bool on_v2 = !v1.found && (c != CGROUP_CPUACCT || !layout->mounted_v1);
-		detect_one(layout, (enum cgroup_controller)c, on_v2 ? &v2 : &v1, on_v2, parent);
+		struct cgroup_place *place = &layout->places[c];
+		/* CPU time comes with the tree that limits it: a v2 tree beside v1 is not joined for that alone. */
+		bool on_v2 = !search->hierarchies[c].found && (c != CGROUP_CPUACCT || !layout->mounted_v1);
+		struct candidate candidate = {
+			.controller = (enum cgroup_controller)c,
+			.hierarchy = on_v2 ? CGROUP_V2 : c,
+			.h = &search->hierarchies[on_v2 ? CGROUP_V2 : c],
+			.place = place,
+			.why = layout->why_not[c],
+			.why_size = sizeof(layout->why_not[c]),
+		};
+		place->v2 = on_v2;
+		place->available = usable(search, &candidate);
 	}
 }
 
 int cgroup_detect(struct cgroup_layout *layout, const char *mountinfo, const char *self_cgroup, const char *parent,
 		  struct error *err)
 {
-	_cleanup_free_ char *mounts = NULL, *self = NULL;
+	_cleanup_free_ char *mounts = NULL;
 	struct cgroup_layout found = {0};
-	int r = 0;
+	struct search search = {.parent = parent, .self = self_cgroup};
 
-	if (!mountinfo && (r = io_read_file(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_LIMIT, &mounts, NULL)) < 0)
+	while (search.parent && *search.parent == '/')
+		search.parent++;
+	if (parent && (cgroup_has_dots(search.parent) || strchr(parent, '\n')))
+		return error_say(err, EINVAL, "cgroup parent \"%s\" is not a plain path", parent);
+	int r = mountinfo ? 0 : io_read_file(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_LIMIT, &mounts, NULL);
+	if (r < 0)
 		return error_set(err, -r, "/proc/self/mountinfo");
-	if (!self_cgroup && (r = io_read_file(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_LIMIT, &self, NULL)) < 0)
-		return error_set(err, -r, "/proc/self/cgroup");
-	while (parent && *parent == '/')
-		parent++;
-	if (parent && (cgroup_has_dots(parent) || strchr(parent, '\n')))
-		return error_say(err, EINVAL, "cgroup parent \"%s\": not a plain path", parent);
 
-	detect_all(&found, mountinfo ? mountinfo : mounts, self_cgroup ? self_cgroup : self, parent);
+	detect_all(&found, &search, mountinfo ? mountinfo : mounts);
+	free(search.self_read);
 	if (!found.mounted_v1 && !found.mounted_v2) {
-		(void)error_say(err, ENODEV, "no cgroup file system with a controller that is needed is mounted");
-		return error_hint(err, "mount -t cgroup2 none /sys/fs/cgroup");
+		(void)error_say(err, ENODEV, "no cgroup file system with a controller that limits need is mounted");
+		(void)error_hint(err, "mount -t cgroup2 none /sys/fs/cgroup");
+		return -ENODEV;
 	}
 	*layout = found;
 	return 0;

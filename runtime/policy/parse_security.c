@@ -43,21 +43,43 @@ static int read_apparmor_profile(struct document *document, const struct place *
 	return 0;
 }
 
+/* The place of the value among two words, or -EINVAL with the refusal recorded; kind is what the words are. */
+static int read_either(struct document *document, const struct place *place, json_t *value, const char *const words[2],
+		       const char *kind)
+{
+	for (int i = 0; i < 2; i++)
+		if (strcmp(json_string_value(value), words[i]) == 0)
+			return i;
+	(void)refuse(document, place, "\"%.80s\" is not %s", json_string_value(value), kind);
+	return error_hint(document->err, "use %s or %s", words[0], words[1]);
+}
+
 static int read_apparmor_fallback(struct document *document, const struct place *place, json_t *value)
 {
 	static const char *const words[] = {
 		[APPARMOR_FALLBACK_LANDLOCK] = "landlock",
 		[APPARMOR_FALLBACK_REFUSE] = "refuse",
 	};
+	int word = read_either(document, place, value, words, "a fallback");
 
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcmp(json_string_value(value), words[i]) == 0) {
-			document->policy->apparmor_fallback = (enum apparmor_fallback)i;
-			return 0;
-		}
-	}
-	(void)refuse(document, place, "\"%.80s\" is not a fallback", json_string_value(value));
-	return error_hint(document->err, "use landlock or refuse");
+	if (word < 0)
+		return word;
+	document->policy->apparmor_fallback = (enum apparmor_fallback)word;
+	return 0;
+}
+
+static int read_audit_failure(struct document *document, const struct place *place, json_t *value)
+{
+	static const char *const words[] = {
+		[AUDIT_FAILURE_CONTINUE] = "continue",
+		[AUDIT_FAILURE_REFUSE] = "refuse",
+	};
+	int word = read_either(document, place, value, words, "an answer to a failure of the audit log");
+
+	if (word < 0)
+		return word;
+	document->policy->audit_failure = (enum audit_failure)word;
+	return 0;
 }
 
 static int read_capability(struct document *document, const struct place *place, json_t *value)
@@ -178,6 +200,7 @@ size_t security_fields(struct field fields[SECTION_FIELDS_MAX])
 		{"seccomp_profile", JSON_STRING, read_seccomp_profile},
 		{"apparmor_profile", JSON_STRING, read_apparmor_profile},
 		{"apparmor_fallback", JSON_STRING, read_apparmor_fallback},
+		{"audit_failure", JSON_STRING, read_audit_failure},
 		{"allowed_capabilities", JSON_ARRAY, read_capabilities},
 		{"allowed_syscalls", JSON_ARRAY, read_allowed_syscalls},
 		{"blocked_syscalls", JSON_ARRAY, read_blocked_syscalls},

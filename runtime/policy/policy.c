@@ -32,6 +32,7 @@ void policy_defaults(struct policy *policy, enum profile profile)
 		.agent_id = "default",
 		.profile = profile,
 		.apparmor_fallback = APPARMOR_FALLBACK_LANDLOCK,
+		.audit_failure = AUDIT_FAILURE_CONTINUE,
 		.capabilities = capability_defaults(profile),
 		.read_only_filesystem = row->read_only_filesystem,
 		.no_new_privileges = row->no_new_privileges,

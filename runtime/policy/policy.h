@@ -35,6 +35,12 @@ enum apparmor_fallback {
 	APPARMOR_FALLBACK_REFUSE, /* the sandbox is not started */
 };
 
+/* What happens where an event cannot be written to the audit log. */
+enum audit_failure {
+	AUDIT_FAILURE_CONTINUE, /* it is reported, and the sandbox runs (default) */
+	AUDIT_FAILURE_REFUSE, /* the sandbox is not started */
+};
+
 /* One quantity that can be limited.  The rows are in policy/limits.h. */
 enum limit {
 	LIMIT_MEMORY_MB,
@@ -69,6 +75,7 @@ struct policy {
 	char apparmor_profile[POLICY_NAME_MAX +
 			      1]; /* a template: agentcore-minimal | agentcore-standard | docker-default | unconfined */
 	enum apparmor_fallback apparmor_fallback;
+	enum audit_failure audit_failure;
 	uint64_t capabilities; /* effective set: the profile's and allowed_capabilities; bit N is capability number N */
 	struct string_list allowed_syscalls; /* names as written; known names, checked */
 	struct string_list blocked_syscalls; /* after expansion of the fork family */

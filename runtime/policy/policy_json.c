@@ -30,14 +30,15 @@ static json_t *capabilities_to_json(const struct policy *policy)
 static json_t *security_to_json(const struct policy *policy)
 {
 	const char *fallback = policy->apparmor_fallback == APPARMOR_FALLBACK_REFUSE ? "refuse" : "landlock";
+	const char *audit = policy->audit_failure == AUDIT_FAILURE_REFUSE ? "refuse" : "continue";
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b}", "profile_name",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b}", "profile_name",
 			 profile_name(policy->profile), "seccomp_profile", policy->seccomp_profile, "apparmor_profile",
-			 policy->apparmor_profile, "apparmor_fallback", fallback, "allowed_capabilities",
-			 capabilities_to_json(policy), "allowed_syscalls", list_to_json(&policy->allowed_syscalls),
-			 "blocked_syscalls", list_to_json(&policy->blocked_syscalls), "read_only_filesystem",
-			 policy->read_only_filesystem, "no_new_privileges", policy->no_new_privileges, "user_namespace",
-			 policy->user_namespace);
+			 policy->apparmor_profile, "apparmor_fallback", fallback, "audit_failure", audit,
+			 "allowed_capabilities", capabilities_to_json(policy), "allowed_syscalls",
+			 list_to_json(&policy->allowed_syscalls), "blocked_syscalls",
+			 list_to_json(&policy->blocked_syscalls), "read_only_filesystem", policy->read_only_filesystem,
+			 "no_new_privileges", policy->no_new_privileges, "user_namespace", policy->user_namespace);
 }
 
 static void set_limit(json_t *object, const char *key, const struct limit_row *row, double value)

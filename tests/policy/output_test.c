@@ -52,6 +52,8 @@ static void round_trip(const struct policy *policy, const char *name)
 	}
 	assert_int_equal(policy->capabilities, again.capabilities);
 	assert_int_equal(policy->network, again.network);
+	assert_int_equal(policy->apparmor_fallback, again.apparmor_fallback);
+	assert_int_equal(policy->audit_failure, again.audit_failure);
 	json_decref(document);
 	json_decref(second);
 	policy_clear(&again);

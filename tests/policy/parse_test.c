@@ -132,6 +132,7 @@ static void test_profile_defaults(void **state)
 		assert_int_equal(policy.read_only_filesystem, rows[i].read_only);
 		assert_int_equal(policy.no_new_privileges, rows[i].no_new_privileges);
 		assert_true(policy.user_namespace);
+		assert_int_equal(policy.audit_failure, AUDIT_FAILURE_CONTINUE);
 		assert_int_equal(policy.network, rows[i].network);
 		assert_int_equal(__builtin_popcountll(policy.capabilities), rows[i].capabilities);
 		policy_clear(&policy);
@@ -182,6 +183,21 @@ static void test_capabilities_add_to_the_profile(void **state)
 	assert_int_equal(policy.capabilities, capability_defaults(PROFILE_STANDARD) |
 						      1ULL << capability_number("CAP_KILL") |
 						      1ULL << capability_number("CAP_NET_RAW"));
+	policy_clear(&policy);
+}
+
+static void test_words_become_their_values(void **state)
+{
+	(void)state;
+	struct policy policy = {0};
+
+	parse(&policy, "{\"security_profile\":{\"audit_failure\":\"refuse\"}}");
+	assert_int_equal(policy.audit_failure, AUDIT_FAILURE_REFUSE);
+	assert_int_equal(policy.apparmor_fallback, APPARMOR_FALLBACK_LANDLOCK);
+	policy_clear(&policy);
+	parse(&policy, "{\"security_profile\":{\"audit_failure\":\"continue\",\"apparmor_fallback\":\"refuse\"}}");
+	assert_int_equal(policy.audit_failure, AUDIT_FAILURE_CONTINUE);
+	assert_int_equal(policy.apparmor_fallback, APPARMOR_FALLBACK_REFUSE);
 	policy_clear(&policy);
 }
 
@@ -244,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_profile_defaults),
 		cmocka_unit_test(test_network_resolution),
 		cmocka_unit_test(test_capabilities_add_to_the_profile),
+		cmocka_unit_test(test_words_become_their_values),
 		cmocka_unit_test(test_blocking_a_fork_blocks_the_family),
 		cmocka_unit_test(test_profile_is_found_wherever_it_stands),
 		cmocka_unit_test(test_missing_file),
