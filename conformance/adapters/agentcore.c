@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "agentcore": the reference runtime by its own command line, which reads the policy itself. */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "adapters/program.h"
 #include "adapters/spawn.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "harness/adapter.h"
+
+#define WORDS_MAX 20
+#define START_MS  15000
+#define DELETE_MS 10000
+
+/* Without --root. */
+#define STATE_DIR "/run/agentcore/sandboxes"
 
 /* What a kind of session adds to the command line. */
 struct kind_row {
@@ -34,6 +44,7 @@ static int agentcore_open(struct adapter *adapter, struct error *err)
 	/* A bare "agentcore" means the one that was built with this suite, before any that PATH has. */
 	else if (strcmp(adapter->options.runtime, "agentcore") == 0 && adapter->options.agentcore)
 		adapter->options.runtime = adapter->options.agentcore;
+	(void)snprintf(adapter->state_dir, sizeof(adapter->state_dir), STATE_DIR);
 	return program_open(adapter, "agentcore", err);
 }
 
@@ -47,16 +58,31 @@ static bool agentcore_can_express(const struct adapter *adapter, const struct ad
 	return false;
 }
 
-static int agentcore_start(struct adapter *adapter, const struct adapter_launch *launch, pid_t *pid, struct error *err)
+static void agentcore_remove(struct adapter *adapter, const struct adapter_launch *launch)
+{
+	char name[NAME_MAX], output[256];
+	int status;
+	char *const argv[] = {adapter->program, (char[]){"delete"}, (char[]){"--force"}, name, NULL};
+	if (!launch->name)
+		return;
+	(void)snprintf(name, sizeof(name), "%s", launch->name);
+	(void)spawn_capture(argv, DELETE_MS, output, sizeof(output), &status, NULL);
+}
+
+/* The words of `agentcore run` up to the command, for the launch's kind; how many. */
+static size_t run_words(const struct adapter *adapter, const struct adapter_launch *launch, const char *bind,
+			const char *words[WORDS_MAX])
 {
 	const struct kind_row *kind = &kinds[launch->kind];
-	_cleanup_free_ char *bind = NULL;
-	if (asprintf(&bind, "%s:%s:ro", launch->tools_dir, SPAWN_TOOLS_INSIDE) < 0) {
-		bind = NULL;
-		return error_set(err, ENOMEM, "argument vector");
+	const char *const always[] = {adapter->program, "run", "--policy", launch->policy_file, "--bind", bind};
+	size_t count = ARRAY_SIZE(always);
+	memcpy(words, always, sizeof(always));
+	if (launch->name) {
+		words[count++] = "--id";
+		words[count++] = launch->name;
 	}
-	const char *words[16] = {adapter->program, "run", "--policy", launch->policy_file, "--bind", bind};
-	size_t count = 6;
+	if (launch->tier == TRIAL_EXEC)
+		words[count++] = "--detach";
 	if (kind->user) {
 		words[count++] = "--user";
 		words[count++] = "1000:1000";
@@ -66,10 +92,16 @@ static int agentcore_start(struct adapter *adapter, const struct adapter_launch 
 		words[count++] = kind->layer;
 	}
 	words[count++] = "--";
+	return count;
+}
+
+static int start_words(const struct adapter_launch *launch, const char *const *words, size_t count, pid_t *pid,
+		       struct error *err)
+{
 	char **argv = spawn_build_argv(words, count, SPAWN_TOOLS_INSIDE, launch->command);
 	if (!argv)
 		return error_set(err, ENOMEM, "argument vector");
-	struct spawn spawn = {
+	const struct spawn spawn = {
 		.argv = argv,
 		.stdin_fd = launch->stdin_fd,
 		.stdout_fd = launch->stdout_fd,
@@ -80,13 +112,69 @@ static int agentcore_start(struct adapter *adapter, const struct adapter_launch 
 	return r;
 }
 
+/* A sandbox that waits.  It keeps the launch's error output, and says nothing else. */
+static int start_waiting(const struct adapter_launch *launch, const char *const *words, size_t count, struct error *err)
+{
+	char name[NAME_MAX];
+	char *const wait[] = {(char[]){"probe"}, (char[]){"load"}, (char[]){"wait"}, name, NULL};
+	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return error_set(err, errno, "/dev/null");
+	(void)snprintf(name, sizeof(name), "%s", launch->name);
+	char **argv = spawn_build_argv(words, count, SPAWN_TOOLS_INSIDE, wait);
+	if (!argv)
+		return error_set(err, ENOMEM, "argument vector");
+	const struct spawn spawn = {.argv = argv, .stdin_fd = null, .stdout_fd = null, .stderr_fd = launch->stderr_fd};
+	int status = 0;
+	int r = spawn_wait(&spawn, START_MS, &status, err);
+	spawn_free_argv(argv);
+	if (r < 0)
+		return r;
+	return status == 0 ? 0 : error_say(err, EIO, "agentcore run --detach ended with wait status 0x%x", status);
+}
+
+static int agentcore_start(struct adapter *adapter, const struct adapter_launch *launch, pid_t *pid, struct error *err)
+{
+	const char *words[WORDS_MAX];
+	_cleanup_free_ char *bind = NULL;
+	if (asprintf(&bind, "%s:%s:ro", launch->tools_dir, SPAWN_TOOLS_INSIDE) < 0) {
+		bind = NULL;
+		return error_set(err, ENOMEM, "argument vector");
+	}
+	size_t count = run_words(adapter, launch, bind, words);
+	if (launch->tier == TRIAL_RUN)
+		return start_words(launch, words, count, pid, err);
+	const char *const exec[] = {adapter->program, "exec", launch->name, "--"};
+	int r = start_waiting(launch, words, count, err);
+	r = r < 0 ? r : start_words(launch, exec, ARRAY_SIZE(exec), pid, err);
+	/* Nobody finishes a launch that has not started. */
+	if (r < 0)
+		agentcore_remove(adapter, launch);
+	return r;
+}
+
+static void agentcore_finish(struct adapter *adapter, const struct adapter_launch *launch, pid_t pid)
+{
+	char path[PATH_MAX + NAME_MAX];
+	(void)pid;
+	if (!launch->name)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/%s", adapter->state_dir, launch->name);
+	if (access(path, F_OK) == 0)
+		agentcore_remove(adapter, launch);
+}
+
 static const struct adapter_class agentcore = {
 	.name = "agentcore",
 	.summary = "the reference runtime: agentcore run --policy FILE",
 	.runtimes = "agentcore",
 	.shared_kernel = true,
+	.limits = ((1U << LIMIT_COUNT) - 1) & ~(1U << LIMIT_NETWORK_REQUESTS),
+	.executions = true,
 	.open = agentcore_open,
 	.can_express = agentcore_can_express,
 	.start = agentcore_start,
+	.remove = agentcore_remove,
+	.finish = agentcore_finish,
 };
 ADAPTER(agentcore);

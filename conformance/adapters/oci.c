@@ -29,15 +29,19 @@
 /* How a runtime's command line differs from the common one. */
 struct dialect {
 	const char *name;
-	const char *global_option; /* before the subcommand, or NULL */
-	bool cgroups_path; /* refuses to start without linux.cgroupsPath, and makes the groups */
+	const char *option; /* before the subcommand, or NULL */
+	const char *option_without; /* the same for a container that has no limits by cgroups */
+	bool always_grouped; /* refuses to start without linux.cgroupsPath, and makes the groups */
+	/* Takes a v1 tree with a v2 one beside it for a broken layout, and refuses: it shall not see the v2 one. */
+	bool hide_unified;
 };
 
+/* Without limits crun shall make no groups: its device group would answer where a layer alone is asked. */
 static const struct dialect dialects[] = {
-	{"crun", "--cgroup-manager=disabled", false},
-	{"runc", NULL, true},
-	{"runsc", "--platform=ptrace", true},
-	{NULL, NULL, false}, /* any other: as the specification has it */
+	{"crun", "--cgroup-manager=cgroupfs", "--cgroup-manager=disabled", false, true},
+	{"runc", NULL, NULL, true, false},
+	{"runsc", "--platform=ptrace", "--platform=ptrace", true, false},
+	{NULL, NULL, NULL, false, false}, /* any other: as the specification has it */
 };
 
 #define CONTAINER_ID_SIZE 64
@@ -53,7 +57,7 @@ struct container {
 
 struct oci {
 	const struct dialect *dialect;
-	char state[PATH_MAX]; /* --root */
+	char cgroups[40]; /* below each hierarchy, one for all containers of this process */
 	unsigned starts;
 	struct container *containers;
 };
@@ -77,12 +81,33 @@ static int oci_open(struct adapter *adapter, struct error *err)
 	if (!oci)
 		return error_set(err, ENOMEM, "oci adapter");
 	oci->dialect = dialect_of(adapter->version);
+	(void)snprintf(oci->cgroups, sizeof(oci->cgroups), "agentcore-conformance-%d", (int)getpid());
+	int length = snprintf(adapter->state_dir, sizeof(adapter->state_dir), "%s/state", adapter->options.work_dir);
 	adapter->private_data = oci;
-	return 0;
+	return length < PATH_MAX - NAME_MAX ? 0
+					    : error_say(err, ENAMETOOLONG, "%s: too long", adapter->options.work_dir);
 }
 
+/* Groups that still have members stay, and the names are ours alone: a runtime that was killed leaves its own. */
+static void remove_cgroups(const char *name)
+{
+	char pattern[PATH_MAX];
+	(void)snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup/*/%s", name);
+	glob_t found = {0};
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			(void)rmdir(found.gl_pathv[i]);
+	}
+	globfree(&found);
+	(void)snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup/%s", name);
+	(void)rmdir(pattern);
+}
+
+/* Only now can nobody be making a container's group below. */
 static void oci_close(struct adapter *adapter)
 {
+	const struct oci *oci = adapter->private_data;
+	remove_cgroups(oci->cgroups);
 	free(adapter->private_data);
 }
 
@@ -175,18 +200,18 @@ static json_t *generate_profile(const struct adapter *adapter, const struct adap
 /* ---- start ---- */
 
 /* Ids of the container walk through work_dir, which is the harness's alone by default. */
-static int make_bundle(const struct adapter *adapter, struct container *container, struct error *err)
+static int make_bundle(const struct adapter *adapter, const char *name, struct container *container, struct error *err)
 {
 	struct oci *oci = adapter->private_data;
 	const char *work = adapter->options.work_dir;
-	if (snprintf(oci->state, sizeof(oci->state), "%s/state", work) >= PATH_MAX - NAME_MAX)
-		return error_say(err, ENAMETOOLONG, "%s: too long", work);
-	(void)snprintf(container->id, sizeof(container->id), "agentcore-conformance-%d-%u", (int)getpid(),
-		       oci->starts++);
+	if (name)
+		(void)snprintf(container->id, sizeof(container->id), "%s", name);
+	else
+		(void)snprintf(container->id, sizeof(container->id), "%s-%u", oci->cgroups, oci->starts++);
 	(void)snprintf(container->bundle, sizeof(container->bundle), "%s/%s", work, container->id);
 	/* Two runtimes that start at once would both make it, and one would fail. */
-	if (mkdir(oci->state, 0700) < 0 && errno != EEXIST)
-		return error_set(err, errno, "make directory %s", oci->state);
+	if (mkdir(adapter->state_dir, 0700) < 0 && errno != EEXIST)
+		return error_set(err, errno, "make directory %s", adapter->state_dir);
 	if (chmod(work, 0711) < 0)
 		return error_set(err, errno, "chmod %s", work);
 	if (mkdir(container->bundle, 0711) < 0 || chmod(container->bundle, 0711) < 0)
@@ -198,12 +223,13 @@ static int write_config(const struct adapter *adapter, const struct adapter_laun
 			const struct container *container, json_t *seccomp, struct error *err)
 {
 	const struct oci *oci = adapter->private_data;
-	char cgroups[CONTAINER_ID_SIZE + 1], path[PATH_MAX + 16];
-	(void)snprintf(cgroups, sizeof(cgroups), "/%s", container->id);
+	bool grouped = oci->dialect->always_grouped || oci_layers(launch->kind)->cgroups;
+	char cgroups[2 * CONTAINER_ID_SIZE + 4], path[PATH_MAX + 16];
+	(void)snprintf(cgroups, sizeof(cgroups), "/%s/%s", oci->cgroups, container->id);
 	struct oci_config_input input = {
 		.launch = launch,
 		.bundle = container->bundle,
-		.cgroups_path = oci->dialect->cgroups_path ? cgroups : NULL,
+		.cgroups_path = grouped ? cgroups : NULL,
 		.seccomp = seccomp,
 	};
 	json_t *config = oci_config_build(&input, err);
@@ -219,7 +245,7 @@ static int lay_bundle(const struct adapter *adapter, const struct adapter_launch
 		      struct error *err)
 {
 	const struct oci_layers *layers = oci_layers(launch->kind);
-	int r = make_bundle(adapter, container, err);
+	int r = make_bundle(adapter, launch->name, container, err);
 	if (r < 0)
 		return r;
 	json_t *seccomp = NULL;
@@ -235,19 +261,31 @@ static int lay_bundle(const struct adapter *adapter, const struct adapter_launch
 struct runtime_child {
 	const struct adapter_launch *launch;
 	const struct container *container;
-	bool hide_unified;
+	const struct dialect *dialect;
 };
 
 /* In the runtime's process: mounts of its own, so that the host's stay as they are. */
+static int prepare_mounts(const struct dialect *dialect, struct error *err)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_set(err, errno, "private mounts");
+	if (dialect->hide_unified && umount2("/sys/fs/cgroup/unified", MNT_DETACH) < 0 && errno != EINVAL &&
+	    errno != ENOENT)
+		return error_set(err, errno, "hide /sys/fs/cgroup/unified");
+	return 0;
+}
+
+static int prepare_delete(void *data, struct error *err)
+{
+	return prepare_mounts(data, err);
+}
+
 static int prepare(void *data, struct error *err)
 {
 	const struct runtime_child *child = data;
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return error_set(err, errno, "private mounts");
-	/* crun 1.8 takes a v1 tree with a v2 one beside it for a broken layout, and refuses. */
-	if (child->hide_unified && umount2("/sys/fs/cgroup/unified", MNT_DETACH) < 0 && errno != EINVAL &&
-	    errno != ENOENT)
-		return error_set(err, errno, "hide /sys/fs/cgroup/unified");
+	int r = prepare_mounts(child->dialect, err);
+	if (r < 0)
+		return r;
 	const struct policy *policy = child->launch->policy;
 	if (oci_layers(child->launch->kind)->sandbox)
 		return policy->read_only_filesystem
@@ -258,7 +296,7 @@ static int prepare(void *data, struct error *err)
 	(void)snprintf(config, sizeof(config), "%s/config.json", child->container->bundle);
 	_cleanup_free_ char *document = NULL;
 	size_t length;
-	int r = io_read_file(AT_FDCWD, config, PROFILE_LIMIT, &document, &length);
+	r = io_read_file(AT_FDCWD, config, PROFILE_LIMIT, &document, &length);
 	if (r < 0)
 		return error_set(err, -r, "read %s", config);
 	r = hostroot_lay(child->container->bundle, child->launch->tools_dir, err);
@@ -270,18 +308,30 @@ static int prepare(void *data, struct error *err)
 	return 0;
 }
 
+/* The words before the subcommand; how many.  option is a buffer for those that are the dialect's. */
+static size_t global_words(struct adapter *adapter, enum session_kind kind, char option[64], char **words)
+{
+	const struct oci *oci = adapter->private_data;
+	const char *own = oci_layers(kind)->cgroups ? oci->dialect->option : oci->dialect->option_without;
+	char *const always[] = {adapter->program, (char[]){"--root"}, adapter->state_dir};
+	size_t count = ARRAY_SIZE(always);
+	memcpy(words, always, sizeof(always));
+	if (!own)
+		return count;
+	(void)snprintf(option, 64, "%s", own);
+	words[count++] = option;
+	return count;
+}
+
 static int spawn_runtime(struct adapter *adapter, const struct adapter_launch *launch, struct container *container,
 			 struct error *err)
 {
-	struct oci *oci = adapter->private_data;
-	char *argv[10] = {adapter->program, (char[]){"--root"}, oci->state};
-	size_t count = 3;
-	_cleanup_free_ char *option = oci->dialect->global_option ? strdup(oci->dialect->global_option) : NULL;
-	if (option)
-		argv[count++] = option;
+	const struct oci *oci = adapter->private_data;
+	char option[64], *argv[10] = {NULL};
+	size_t count = global_words(adapter, launch->kind, option, argv);
 	char *rest[] = {(char[]){"run"}, (char[]){"--bundle"}, container->bundle, container->id};
 	memcpy(&argv[count], rest, sizeof(rest));
-	struct runtime_child child = {launch, container, oci->dialect->global_option != NULL};
+	struct runtime_child child = {launch, container, oci->dialect};
 	struct spawn spawn = {
 		.argv = argv,
 		.stdin_fd = launch->stdin_fd,
@@ -316,49 +366,59 @@ static int oci_start(struct adapter *adapter, const struct adapter_launch *launc
 
 /* ---- finish ---- */
 
-/* A runtime that was killed leaves its groups; the name is ours, and a group that still has members stays. */
-static void remove_cgroups(const char *id)
+static struct container **find_container(struct oci *oci, const struct adapter_launch *launch)
 {
-	char pattern[PATH_MAX];
-	(void)snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup/*/%s", id);
-	glob_t found = {0};
-	if (glob(pattern, 0, NULL, &found) == 0) {
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			(void)rmdir(found.gl_pathv[i]);
-	}
-	globfree(&found);
-	(void)snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup/%s", id);
-	(void)rmdir(pattern);
+	struct container **link = &oci->containers;
+	while (*link && (*link)->launch != launch)
+		link = &(*link)->next;
+	return link;
+}
+
+static void delete_container(struct adapter *adapter, const struct container *container)
+{
+	struct oci *oci = adapter->private_data;
+	char option[64], output[256], id[CONTAINER_ID_SIZE], *argv[10] = {NULL};
+	size_t count = global_words(adapter, container->launch->kind, option, argv);
+	(void)snprintf(id, sizeof(id), "%s", container->id);
+	char *rest[] = {(char[]){"delete"}, (char[]){"--force"}, id};
+	memcpy(&argv[count], rest, sizeof(rest));
+	struct dialect dialect = *oci->dialect;
+	int status;
+	const struct spawn spawn = {.argv = argv, .prepare = prepare_delete, .data = &dialect};
+	(void)spawn_capture_of(&spawn, DELETE_TIMEOUT_MS, output, sizeof(output), &status, NULL);
+}
+
+static void oci_remove(struct adapter *adapter, const struct adapter_launch *launch)
+{
+	const struct container *container = *find_container(adapter->private_data, launch);
+	if (container)
+		delete_container(adapter, container);
 }
 
 static void oci_finish(struct adapter *adapter, const struct adapter_launch *launch, pid_t pid)
 {
 	(void)pid;
 	struct oci *oci = adapter->private_data;
-	struct container **link = &oci->containers;
-	while (*link && (*link)->launch != launch)
-		link = &(*link)->next;
-	struct container *container = *link;
+	struct container **link = find_container(oci, launch), *container = *link;
 	if (!container)
 		return;
 	*link = container->next;
-	char state[PATH_MAX + CONTAINER_ID_SIZE + 2];
-	(void)snprintf(state, sizeof(state), "%s/%s", oci->state, container->id);
+	char path[PATH_MAX + CONTAINER_ID_SIZE + 2];
+	(void)snprintf(path, sizeof(path), "%s/%s", adapter->state_dir, container->id);
 	/* A container that ended by itself has removed its state: then there is nothing to delete. */
-	if (access(state, F_OK) == 0) {
-		char *argv[] = {adapter->program,    (char[]){"--root"}, oci->state, (char[]){"delete"},
-				(char[]){"--force"}, container->id,      NULL};
-		char output[256];
-		int status;
-		(void)spawn_capture(argv, DELETE_TIMEOUT_MS, output, sizeof(output), &status, NULL);
-	}
-	remove_cgroups(container->id);
+	if (access(path, F_OK) == 0)
+		delete_container(adapter, container);
+	(void)snprintf(path, sizeof(path), "%s/%s", oci->cgroups, container->id);
+	remove_cgroups(path);
 	oci_bundle_remove(container->bundle);
 	free(container);
 }
 
 #define OCI_CALLS                                                                                                      \
-	.open = oci_open, .can_express = oci_can_express, .start = oci_start, .finish = oci_finish, .close = oci_close
+	.limits =                                                                                                      \
+		1U << LIMIT_MEMORY_MB | 1U << LIMIT_CPU_CORES | 1U << LIMIT_PROCESSES | 1U << LIMIT_FILE_DESCRIPTORS,  \
+	.open = oci_open, .can_express = oci_can_express, .start = oci_start, .remove = oci_remove,                    \
+	.finish = oci_finish, .close = oci_close
 
 static const struct adapter_class oci = {
 	.name = "oci",

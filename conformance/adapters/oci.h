@@ -19,7 +19,7 @@ struct oci_layers {
 	bool known; /* OCI can express the kind at all */
 	bool sandbox; /* user namespace, own root, masks; false: the bare control's root and namespaces */
 	bool user; /* the command runs as uid and gid 1000 */
-	bool seccomp, capabilities, no_new_privs, rlimits;
+	bool seccomp, capabilities, no_new_privs, rlimits, cgroups;
 };
 
 const struct oci_layers *oci_layers(enum session_kind kind);
@@ -29,11 +29,12 @@ const struct oci_layers *oci_layers(enum session_kind kind);
 #define OCI_ID_SIZE 65536U
 
 #define OCI_MEMLOCK_BYTES 65536
+#define OCI_CPU_PERIOD_US 100000
 
 struct oci_config_input {
 	const struct adapter_launch *launch;
 	const char *bundle; /* of the container; with "/rootfs" or "/root" its root file system */
-	const char *cgroups_path; /* linux.cgroupsPath, or NULL: none */
+	const char *cgroups_path; /* linux.cgroupsPath, or NULL: none, and with it no linux.resources */
 	json_t *seccomp; /* linux.seccomp, borrowed, or NULL */
 };
 

@@ -27,14 +27,16 @@ static const struct oci_layers layers_of[SESSION_COUNT] = {
 			  .seccomp = true,
 			  .capabilities = true,
 			  .no_new_privs = true,
-			  .rlimits = true},
+			  .rlimits = true,
+			  .cgroups = true},
 	[SESSION_USER] = {.known = true,
 			  .sandbox = true,
 			  .user = true,
 			  .seccomp = true,
 			  .capabilities = true,
 			  .no_new_privs = true,
-			  .rlimits = true},
+			  .rlimits = true,
+			  .cgroups = true},
 	/* Without no_new_privs these runtimes install the filter before they change user, which a strict one forbids. */
 	[SESSION_SECCOMP_ALONE] = {.known = true, .seccomp = true, .no_new_privs = true},
 	[SESSION_CAPABILITIES_ALONE] = {.known = true, .capabilities = true},
@@ -240,6 +242,27 @@ static json_t *id_mappings(void)
 			 (json_int_t)OCI_ID_SIZE);
 }
 
+/*
+ * memory.swap is memory and swap together, as cgroup v1 has it: equal to the limit, it leaves no swap.  The processes of a
+ * container are all the command's: no runtime's PID 1 is among them.
+ */
+static json_t *resources(const struct policy *policy)
+{
+	json_t *object = json_object();
+	double value;
+	if (policy_limit(policy, LIMIT_MEMORY_MB, &value)) {
+		json_int_t bytes = (json_int_t)value * 1024 * 1024;
+		json_object_set_new(object, "memory", json_pack("{s:I, s:I}", "limit", bytes, "swap", bytes));
+	}
+	if (policy_limit(policy, LIMIT_CPU_CORES, &value))
+		json_object_set_new(object, "cpu",
+				    json_pack("{s:I, s:i}", "quota", (json_int_t)(value * OCI_CPU_PERIOD_US + 0.5),
+					      "period", OCI_CPU_PERIOD_US));
+	if (policy_limit(policy, LIMIT_PROCESSES, &value))
+		json_object_set_new(object, "pids", json_pack("{s:I}", "limit", (json_int_t)value));
+	return object;
+}
+
 static json_t *linux_section(const struct oci_config_input *input)
 {
 	json_t *section = json_pack("{s:o}", "namespaces", namespaces(input->launch));
@@ -249,6 +272,8 @@ static json_t *linux_section(const struct oci_config_input *input)
 	}
 	if (input->cgroups_path)
 		json_object_set_new(section, "cgroupsPath", json_string(input->cgroups_path));
+	if (input->cgroups_path && oci_layers(input->launch->kind)->cgroups)
+		json_object_set_new(section, "resources", resources(input->launch->policy));
 	if (oci_layers(input->launch->kind)->sandbox) {
 		json_object_set_new(section, "maskedPaths", string_array(masked_paths, ARRAY_SIZE(masked_paths)));
 		json_object_set_new(section, "readonlyPaths",

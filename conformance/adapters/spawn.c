@@ -167,7 +167,18 @@ static int wait_until(pid_t pid, int64_t deadline, int *status)
 	return over ? 0 : -ETIMEDOUT;
 }
 
-int spawn_capture(char *const *argv, int timeout_ms, char *output, size_t size, int *status, struct error *err)
+int spawn_wait(const struct spawn *spawn, int timeout_ms, int *status, struct error *err)
+{
+	pid_t pid = 0;
+	int r = spawn_start(spawn, &pid, err);
+	if (r < 0)
+		return r;
+	r = wait_until(pid, now_ms() + timeout_ms, status);
+	return r < 0 ? error_set(err, -r, "%s", spawn->argv[0]) : 0;
+}
+
+int spawn_capture_of(const struct spawn *spawn, int timeout_ms, char *output, size_t size, int *status,
+		     struct error *err)
 {
 	output[0] = '\0';
 	int ends[2];
@@ -179,9 +190,11 @@ int spawn_capture(char *const *argv, int timeout_ms, char *output, size_t size, 
 	if (null < 0)
 		return error_set(err, errno, "open /dev/null");
 
-	struct spawn spawn = {.argv = argv, .stdin_fd = null, .stdout_fd = write_end, .stderr_fd = write_end};
+	struct spawn caught = *spawn;
+	caught.stdin_fd = null;
+	caught.stdout_fd = caught.stderr_fd = write_end;
 	pid_t pid = 0;
-	int r = spawn_start(&spawn, &pid, err);
+	int r = spawn_start(&caught, &pid, err);
 	if (r < 0)
 		return r;
 	cleanup_fd(&write_end);
@@ -190,7 +203,12 @@ int spawn_capture(char *const *argv, int timeout_ms, char *output, size_t size, 
 	/* A program may leave a descendant holding the pipe: then the drain ends by the deadline, and so does the wait. */
 	(void)drain(read_end, deadline, output, size);
 	r = wait_until(pid, deadline, status);
-	return r < 0 ? error_set(err, -r, "%s", argv[0]) : 0;
+	return r < 0 ? error_set(err, -r, "%s", spawn->argv[0]) : 0;
+}
+
+int spawn_capture(char *const *argv, int timeout_ms, char *output, size_t size, int *status, struct error *err)
+{
+	return spawn_capture_of(&(struct spawn){.argv = argv}, timeout_ms, output, size, status, err);
 }
 
 char **spawn_build_argv(const char *const *prefix, size_t count, const char *tools, char *const *command)

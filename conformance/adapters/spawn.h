@@ -38,6 +38,16 @@ int spawn_start(const struct spawn *spawn, pid_t *pid, struct error *err);
  */
 int spawn_capture(char *const *argv, int timeout_ms, char *output, size_t size, int *status, struct error *err);
 
+/* The same for any spawn, whose standard descriptors are set here. */
+int spawn_capture_of(const struct spawn *spawn, int timeout_ms, char *output, size_t size, int *status,
+		     struct error *err);
+
+/*
+ * Run a program to its end with the descriptors that the spawn gives, and wait at most timeout_ms: then it is killed, -ETIMEDOUT.
+ * Descendants may live on with the descriptors.  0 with the wait status in *status.
+ */
+int spawn_wait(const struct spawn *spawn, int timeout_ms, int *status, struct error *err);
+
 /* The environment that every command inside a sandbox starts with; NULL-terminated. */
 extern char *const spawn_inside_environment[];
 
