@@ -137,12 +137,30 @@ static int make_new(struct state *state)
 	return r;
 }
 
+void state_cgroup_name(int sandboxes, const char *id, char name[CGROUP_NAME_MAX])
+{
+	struct stat st = {0};
+
+	(void)fstat(sandboxes, &st);
+	uint64_t mark = ((uint64_t)st.st_dev << 40 ^ (uint64_t)st.st_ino) * UINT64_C(0x9e3779b97f4a7c15);
+	(void)snprintf(name, CGROUP_NAME_MAX, "%s.%08x", id, (unsigned)(mark >> 32));
+}
+
 /* The processes and cgroups of a dead sandbox whose directory we hold. */
 static int reclaim_cgroup(const struct state *state, struct error *err)
 {
-	(void)state;
-	(void)err;
-	return 0;
+	struct state_record record = {.init_fd = -1, .monitor_fd = -1};
+	struct cgroup_layout layout;
+	char name[CGROUP_NAME_MAX];
+
+	/* One that died before its record was written, or whose record is damaged, has its cgroup all the same. */
+	state_cgroup_name(state->sandboxes, state->id, name);
+	(void)state_read_from(state->directory, state->id, &record, NULL);
+	int r = cgroup_detect(&layout, NULL, NULL, record.cgroup_parent, NULL);
+	/* Without cgroups there is none to reclaim. */
+	r = r < 0 ? 0 : cgroup_reclaim(&layout, record.cgroup ? record.cgroup : name, err);
+	state_record_clear(&record);
+	return r;
 }
 
 /* The directory of a dead sandbox of that name becomes ours.  0, -EAGAIN for another attempt, or another negative errno. */

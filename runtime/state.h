@@ -57,6 +57,13 @@ struct state {
  */
 int state_create(int state_dir, const char *id, struct state *state, struct error *err);
 
+/*
+ * The name for the sandbox's cgroup: the id, and a mark of the state directory, since another may have a live sandbox of the same id, and
+ * whoever makes or reclaims a cgroup kills what lives in it.  Reclaiming knows it without a record, but only below the default
+ * parent: with another one, state_write comes before cgroup_create.
+ */
+void state_cgroup_name(int sandboxes, const char *id, char name[CGROUP_NAME_MAX]);
+
 /* Remove files and directory; the lock is free afterwards.  0, or a negative errno with err set.  The cgroup is the caller's. */
 int state_remove(struct state *state, struct error *err);
 
@@ -122,6 +129,9 @@ int state_open(int state_dir, const char *id, int *directory, struct error *err)
  * 0 with *record (release with state_record_clear), -ENOENT when there is no such sandbox, or another negative errno; err is set.
  */
 int state_read(int state_dir, const char *id, struct state_record *record, struct error *err);
+
+/* The same of a directory that is open already; id is only copied. */
+int state_read_from(int directory, const char *id, struct state_record *record, struct error *err);
 
 void state_record_clear(struct state_record *record); /* accepts a zeroed one */
 

@@ -209,18 +209,14 @@ static enum state_status status_of(const struct state_record *record, bool locke
 	return record->init_fd < 0 ? STATE_ENDING : record->status;
 }
 
-int state_read(int state_dir, const char *id, struct state_record *record, struct error *err)
+int state_read_from(int directory, const char *id, struct state_record *record, struct error *err)
 {
 	struct state_record new_record = {.init_fd = -1, .monitor_fd = -1};
 	_cleanup_free_ char *text = NULL;
-	_cleanup_fd_ int directory = -1;
 	size_t length = 0;
-	int r = state_open(state_dir, id, &directory, err);
 
-	if (r < 0)
-		return r;
 	(void)snprintf(new_record.id, sizeof(new_record.id), "%s", id);
-	r = io_read_file(directory, "state.json", DOCUMENT_MAX, &text, &length);
+	int r = io_read_file(directory, "state.json", DOCUMENT_MAX, &text, &length);
 	if (r < 0 && r != -ENOENT)
 		return error_set(err, -r, "state.json of sandbox %s", id);
 	if (r == 0) {
@@ -234,6 +230,14 @@ int state_read(int state_dir, const char *id, struct state_record *record, struc
 	new_record.status = status_of(&new_record, state_is_locked(directory));
 	*record = new_record;
 	return 0;
+}
+
+int state_read(int state_dir, const char *id, struct state_record *record, struct error *err)
+{
+	_cleanup_fd_ int directory = -1;
+	int r = state_open(state_dir, id, &directory, err);
+
+	return r < 0 ? r : state_read_from(directory, id, record, err);
 }
 
 void state_record_clear(struct state_record *record)

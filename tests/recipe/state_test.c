@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -249,6 +250,7 @@ static void a_dead_init_has_no_pidfd(void **unused)
 
 	(void)unused;
 	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			(void)pause();
 	}
@@ -344,6 +346,71 @@ static void a_policy_comes_back(void **unused)
 	policy_clear(&back);
 	assert_int_equal(state_remove(&state, &err), 0);
 	state_close(&state);
+}
+
+/* What SIGKILL of a monitor leaves in its cgroup dies with the reclaiming, and the directories go. */
+static void a_dead_ones_cgroup_is_reclaimed(void **unused)
+{
+	struct state state = STATE_NONE;
+	struct state_record record;
+	struct cgroup_layout layout;
+	struct cgroup *cgroup = NULL;
+	struct limits limits = {0};
+	struct error err = {0};
+	char parent[64], name[CGROUP_NAME_MAX];
+	int status;
+
+	(void)unused;
+	(void)snprintf(parent, sizeof(parent), "agentcore-test-%d", (int)getpid());
+	limits.set[LIMIT_PROCESSES] = true;
+	limits.value[LIMIT_PROCESSES] = 10;
+	if (cgroup_detect(&layout, NULL, NULL, parent, &err) < 0 || !layout.places[CGROUP_PIDS].available)
+		skip();
+	assert_int_equal(state_create(state_dir, "left", &state, &err), 0);
+	state_cgroup_name(state.sandboxes, "left", name);
+	fill(&record);
+	record.cgroup = name;
+	record.cgroup_parent = parent;
+	assert_int_equal(state_write(&state, &record, &err), 0);
+	assert_int_equal(cgroup_create(&layout, name, CGROUP_CONTAINER, &limits, 1, &cgroup, &err), 0);
+	int joined[2];
+	assert_return_code(pipe(joined), errno);
+	pid_t child = fork();
+	if (child == 0) {
+		/* As PID 1 must: a copy of the lock would keep the sandbox's monitor alive, to all appearances. */
+		state_close(&state);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (cgroup_join(cgroup, NULL) < 0)
+			_exit(1);
+		(void)!write(joined[1], "", 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(joined[1]);
+	char byte;
+	assert_int_equal(read(joined[0], &byte, 1), 1);
+	(void)close(joined[0]);
+	cgroup_free(cgroup);
+	state_close(&state);
+	assert_int_equal(state_reclaim(state_dir, "left", &err), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(cgroup_open(&layout, name, CGROUP_CONTAINER, &cgroup, &err), -ENOENT);
+}
+
+static void the_name_of_a_cgroup_tells_state_directories_apart(void **unused)
+{
+	char one[CGROUP_NAME_MAX], other[CGROUP_NAME_MAX], again[CGROUP_NAME_MAX];
+	int root = open("/", O_RDONLY | O_DIRECTORY);
+
+	(void)unused;
+	state_cgroup_name(state_dir, "x", one);
+	state_cgroup_name(state_dir, "x", again);
+	state_cgroup_name(root, "x", other);
+	(void)close(root);
+	assert_string_equal(one, again);
+	assert_string_not_equal(one, other);
+	assert_memory_equal(one, "x.", 2);
 }
 
 /* --- Many at once: children, whose exit status is the verdict ------------------------------------------- */
@@ -444,6 +511,7 @@ static void a_killed_holder_leaves_nothing_locked(void **unused)
 		struct state state = STATE_NONE;
 		pid_t child = fork();
 		if (child == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 			for (;;) {
 				struct state mine = STATE_NONE;
 				(void)state_create(state_dir, "killed", &mine, NULL);
@@ -503,6 +571,8 @@ int main(void)
 		cmocka_unit_test(a_process_of_another_start_time_is_not_taken),
 		cmocka_unit_test(a_damaged_record_is_an_error),
 		cmocka_unit_test(a_policy_comes_back),
+		cmocka_unit_test(a_dead_ones_cgroup_is_reclaimed),
+		cmocka_unit_test(the_name_of_a_cgroup_tells_state_directories_apart),
 		cmocka_unit_test(starts_and_reclaims_do_not_meet),
 		cmocka_unit_test(an_id_has_one_holder),
 		cmocka_unit_test(a_killed_holder_leaves_nothing_locked),
