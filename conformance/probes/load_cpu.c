@@ -19,13 +19,16 @@
 
 #include "probes/load.h"
 
-#define WORKERS_MAX   64
-#define PERIOD_NS     100000000LL /* of every runtime's cpu quota: the kernel's default */
-#define SAMPLE_NS     500000LL
-#define SAMPLES_MAX   ((size_t)(LOAD_TIME_MAX_MS * 2))
-#define WARM_UP_MS    300
-#define STACK_BYTES   ((size_t)64 << 10)
-#define BURST_IDLE_MS 600
+#define WORKERS_MAX     64
+#define PERIOD_NS       100000000LL /* of every runtime's cpu quota: the kernel's default */
+#define SAMPLE_NS       500000LL
+#define SAMPLES_MAX     ((size_t)WINDOWS * WINDOW_MAX_MS * 2)
+#define WINDOWS         3
+#define WINDOW_MAX_MS   3000
+#define OTHERS_PERMILLE 150 /* of each processor: less is nobody */
+#define WARM_UP_MS      300
+#define STACK_BYTES     ((size_t)64 << 10)
+#define BURST_IDLE_MS   600
 
 struct worker {
 	_Alignas(64) int64_t cpu_ns; /* a cache line for each */
@@ -36,7 +39,7 @@ struct sample {
 };
 
 static struct board {
-	int64_t until_ns; /* when everybody stops */
+	int64_t until_ns; /* when everybody stops; 0: now */
 	struct worker workers[WORKERS_MAX];
 } * board;
 
@@ -70,7 +73,7 @@ static int64_t cpu_of_all(int count)
 
 static void work(int worker)
 {
-	while (clock_ns(CLOCK_MONOTONIC) < board->until_ns) {
+	while (clock_ns(CLOCK_MONOTONIC) < __atomic_load_n(&board->until_ns, __ATOMIC_RELAXED)) {
 		burn();
 		note_cpu(worker);
 	}
@@ -97,19 +100,20 @@ static bool machine_idle(double *seconds)
 
 /* --- Measuring ------------------------------------------------------------------------------------- */
 
-static size_t record(struct sample *samples, int workers)
+static struct sample samples[SAMPLES_MAX];
+static size_t sample_count;
+
+static void record(int workers, int64_t until_ns)
 {
-	size_t count = 0;
 	int64_t next = 0, now;
-	while ((now = clock_ns(CLOCK_MONOTONIC)) < board->until_ns) {
+	while ((now = clock_ns(CLOCK_MONOTONIC)) < until_ns) {
 		burn();
 		note_cpu(0);
-		if (now < next || count == SAMPLES_MAX)
+		if (now < next || sample_count == SAMPLES_MAX)
 			continue;
-		samples[count++] = (struct sample){clock_ns(CLOCK_MONOTONIC), cpu_of_all(workers)};
+		samples[sample_count++] = (struct sample){clock_ns(CLOCK_MONOTONIC), cpu_of_all(workers)};
 		next = now + SAMPLE_NS;
 	}
-	return count;
 }
 
 static int64_t distance(int64_t a, int64_t b)
@@ -117,10 +121,10 @@ static int64_t distance(int64_t a, int64_t b)
 	return a > b ? a - b : b - a;
 }
 
-/* The sample nearest to that time. */
-static const struct sample *nearest(const struct sample *samples, size_t count, int64_t wall_ns)
+/* The sample nearest to that time, among those from first on. */
+static const struct sample *nearest(size_t first, int64_t wall_ns)
 {
-	size_t low = 0, high = count - 1;
+	size_t low = first, high = sample_count - 1;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 		if (samples[middle].wall_ns < wall_ns)
@@ -128,54 +132,81 @@ static const struct sample *nearest(const struct sample *samples, size_t count, 
 		else
 			high = middle;
 	}
-	if (low > 0 && distance(samples[low - 1].wall_ns, wall_ns) < distance(samples[low].wall_ns, wall_ns))
+	if (low > first && distance(samples[low - 1].wall_ns, wall_ns) < distance(samples[low].wall_ns, wall_ns))
 		low--;
 	return &samples[low];
 }
 
-/* The mean over all pairs that begin in the first period and lie periods apart; in thousandths of a core. */
-static int64_t share_of(const struct sample *samples, size_t count)
+/* In thousandths of a core; -1: nothing measured. */
+struct share {
+	int64_t mean, least;
+};
+
+/* Of all pairs that begin in one period, from the sample `first` on, and lie `periods` apart. */
+static struct share share_of(size_t first, int64_t periods)
 {
-	int64_t periods = (samples[count - 1].wall_ns - samples[0].wall_ns) / PERIOD_NS - 1;
-	double sum = 0;
+	double sum = 0, least = 1e9;
 	size_t pairs = 0;
-	if (periods < 1)
-		return -1;
-	for (size_t i = 0; i < count && samples[i].wall_ns < samples[0].wall_ns + PERIOD_NS; i++) {
-		const struct sample *end = nearest(samples, count, samples[i].wall_ns + periods * PERIOD_NS);
+	for (size_t i = first; i < sample_count && samples[i].wall_ns < samples[first].wall_ns + PERIOD_NS; i++) {
+		const struct sample *end = nearest(first, samples[i].wall_ns + periods * PERIOD_NS);
 		int64_t wall = end->wall_ns - samples[i].wall_ns;
-		/* A gap of the rhythm lies there: the nearest is from another place in it. */
+		/* Nothing was recorded at that place of the rhythm: the nearest is from another one. */
 		if (distance(wall, periods * PERIOD_NS) > 4 * SAMPLE_NS)
 			continue;
-		sum += (double)(end->cpu_ns - samples[i].cpu_ns) / (double)wall;
+		double share = (double)(end->cpu_ns - samples[i].cpu_ns) / (double)wall * 1000;
+		sum += share;
+		least = share < least ? share : least;
 		pairs++;
 	}
-	if (pairs == 0) {
-		const struct sample *end = &samples[count - 1];
-		sum = (double)(end->cpu_ns - samples[0].cpu_ns) / (double)(end->wall_ns - samples[0].wall_ns);
-		pairs = 1;
-	}
-	return (int64_t)(sum / (double)pairs * 1000 + 0.5);
+	if (pairs == 0)
+		return (struct share){-1, -1};
+	return (struct share){(int64_t)(sum / (double)pairs + 0.5), (int64_t)(least + 0.5)};
 }
 
-static int measure(int workers)
+/* Whole periods that the record holds beyond the one in which pairs begin. */
+static int64_t periods_recorded(size_t first)
 {
-	static struct sample samples[SAMPLES_MAX];
+	if (sample_count <= first)
+		return 0;
+	return (samples[sample_count - 1].wall_ns - samples[first].wall_ns) / PERIOD_NS - 1;
+}
+
+static bool others_were_busy(int64_t idle, int64_t share, int64_t cpus)
+{
+	return idle >= 0 && cpus * 1000 - idle - share > cpus * OTHERS_PERMILLE;
+}
+
+/*
+ * Others make a share smaller than it might be, so that the best of a few windows tells whether enough is given.  They also shift
+ * the rhythm, which makes a window's share seem larger: whether too much is given is told by the least over everything.
+ */
+static int measure(int workers, int64_t ms)
+{
+	int64_t best = -1, cpus = sysconf(_SC_NPROCESSORS_ONLN), idle = -1, begin = clock_ns(CLOCK_MONOTONIC);
 	double idle_before = 0, idle_after = 0;
-	int64_t begin = clock_ns(CLOCK_MONOTONIC);
 	bool known = machine_idle(&idle_before);
-	size_t count = record(samples, workers);
-	known = known && machine_idle(&idle_after);
-	double wall = (double)(clock_ns(CLOCK_MONOTONIC) - begin) / 1e9;
-	int64_t share = count > 1 ? share_of(samples, count) : -1;
-	if (share < 0) {
+	for (int64_t window = 1; window <= WINDOWS; window++) {
+		size_t first = sample_count;
+		record(workers, begin + window * ms * 1000000);
+		known = known && machine_idle(&idle_after);
+		double wall = (double)(clock_ns(CLOCK_MONOTONIC) - begin) / 1e9;
+		idle = known ? (int64_t)((idle_after - idle_before) / wall * 1000) : -1;
+		int64_t periods = periods_recorded(first);
+		int64_t share = periods > 0 ? share_of(first, periods).mean : -1;
+		best = share > best ? share : best;
+		if (best >= 0 && !others_were_busy(idle, share, cpus))
+			break;
+	}
+	__atomic_store_n(&board->until_ns, 0, __ATOMIC_RELAXED);
+	int64_t least = best >= 0 ? share_of(0, periods_recorded(0)).least : -1;
+	if (least < 0) {
 		errno = ETIME;
 		return load_broken("measure");
 	}
-	load_say("\"share_permille\":%lld,\"window_ms\":%lld,\"samples\":%zu", (long long)share,
-		 (long long)(wall * 1000), count);
-	if (known)
-		load_say("\"idle_permille\":%lld", (long long)((idle_after - idle_before) / wall * 1000));
+	load_say("\"share_permille\":%lld,\"least_permille\":%lld,\"window_ms\":%lld,\"cpus\":%lld", (long long)best,
+		 (long long)least, (long long)((clock_ns(CLOCK_MONOTONIC) - begin) / 1000000), (long long)cpus);
+	if (idle >= 0)
+		load_say("\"idle_permille\":%lld", (long long)idle);
 	return load_through();
 }
 
@@ -188,12 +219,13 @@ static void warm_up(int64_t ms)
 	}
 }
 
-static bool make_board(int64_t ms)
+/* The workers stop by themselves also when the first one is gone. */
+static bool make_board(void)
 {
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (board == MAP_FAILED)
 		return false;
-	board->until_ns = clock_ns(CLOCK_MONOTONIC) + ms * 1000000;
+	board->until_ns = clock_ns(CLOCK_MONOTONIC) + LOAD_TIME_MAX_MS * 1000000LL;
 	return true;
 }
 
@@ -217,9 +249,9 @@ static bool start_threads(int workers)
 	return errno == 0;
 }
 
-static int measure_threads(int workers)
+static int measure_threads(int workers, int64_t ms)
 {
-	int end = measure(workers);
+	int end = measure(workers, ms);
 	for (int i = 1; i < workers; i++)
 		(void)pthread_join(threads[i], NULL);
 	return end;
@@ -229,13 +261,13 @@ static int run_spin(int argc, char **argv)
 {
 	(void)argc;
 	int workers = workers_of(argv[1]);
-	if (!make_board(load_argument(argv[2], LOAD_TIME_MAX_MS - WARM_UP_MS) + WARM_UP_MS))
+	if (!make_board())
 		return load_broken("mmap");
 	load_ready();
 	if (!start_threads(workers))
 		return load_broken("pthread_create");
 	warm_up(WARM_UP_MS);
-	return measure_threads(workers);
+	return measure_threads(workers, load_argument(argv[2], WINDOW_MAX_MS));
 }
 
 static const struct load spin = {"spin", "THREADS MS", "spins, and tells its share of a core", 2, 2, run_spin};
@@ -245,7 +277,7 @@ static int run_spin_processes(int argc, char **argv)
 {
 	(void)argc;
 	int workers = workers_of(argv[1]);
-	if (!make_board(load_argument(argv[2], LOAD_TIME_MAX_MS - WARM_UP_MS) + WARM_UP_MS))
+	if (!make_board())
 		return load_broken("mmap");
 	load_ready();
 	for (int i = 1; i < workers; i++) {
@@ -259,7 +291,7 @@ static int run_spin_processes(int argc, char **argv)
 		}
 	}
 	warm_up(WARM_UP_MS);
-	int end = measure(workers);
+	int end = measure(workers, load_argument(argv[2], WINDOW_MAX_MS));
 	while (wait(NULL) > 0)
 		;
 	return end;
@@ -276,11 +308,11 @@ static int run_burst(int argc, char **argv)
 	int workers = workers_of(argv[1]);
 	load_ready();
 	load_sleep_ms(BURST_IDLE_MS);
-	if (!make_board(load_argument(argv[2], LOAD_TIME_MAX_MS - BURST_IDLE_MS)))
+	if (!make_board())
 		return load_broken("mmap");
 	if (!start_threads(workers))
 		return load_broken("pthread_create");
-	return measure_threads(workers);
+	return measure_threads(workers, load_argument(argv[2], WINDOW_MAX_MS));
 }
 
 static const struct load burst = {"burst", "THREADS MS", "rests, and then spins", 2, 2, run_burst};

@@ -59,8 +59,7 @@ static bool has_word(const char *list, const char *word)
 	return false;
 }
 
-/* Copy text to out with every {name} replaced; false when it does not fit. */
-static bool fill_in(const char *text, const struct rows_word *words, char *out, size_t size)
+bool rows_fill_in(const char *text, const struct rows_word *words, char *out, size_t size)
 {
 	size_t used = 0;
 	while (*text && used + 1 < size) {
@@ -117,7 +116,7 @@ void rows_path_id(const char *path, char *id, size_t size)
 		(void)snprintf(id, size, "slash");
 }
 
-static unsigned needs_of(const char *names)
+unsigned rows_needs(const char *names)
 {
 	unsigned needs = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(need_rows); i++)
@@ -161,15 +160,15 @@ static int add(struct plan *plan, const char *area, const struct table *table, c
 	struct requirement *row = plan_add(plan, area, "%s", table_cell(table, line, "id"));
 	row->session = session;
 	row->level = should ? LEVEL_SHOULD : LEVEL_MUST;
-	row->needs = needs_of(table_cell(table, line, "needs"));
+	row->needs = rows_needs(table_cell(table, line, "needs"));
 	row->judge = judge->judge;
 	row->number2 = judge->control_succeeds;
 	row->fact = table_cell(table, line, "fact");
 	rows_describe(row, &(struct rows_text){table_cell(table, line, "why"), table_cell(table, line, "fix"),
 					       table_cell(table, line, "tags")});
-	if (!fill_in(table_cell(table, line, "probe"), words, row->probe, sizeof(row->probe)) ||
-	    !fill_in(table_cell(table, line, "control"), words, control, sizeof(control)) ||
-	    !fill_in(table_cell(table, line, "expected"), words, row->expected, sizeof(row->expected)))
+	if (!rows_fill_in(table_cell(table, line, "probe"), words, row->probe, sizeof(row->probe)) ||
+	    !rows_fill_in(table_cell(table, line, "control"), words, control, sizeof(control)) ||
+	    !rows_fill_in(table_cell(table, line, "expected"), words, row->expected, sizeof(row->expected)))
 		return error_say(err, EINVAL, "%s:%zu: a cell is too long", table->path, line->number);
 	rows_control(row, control);
 	return 0;
@@ -179,7 +178,7 @@ static int add(struct plan *plan, const char *area, const struct table *table, c
  * A user that is not root cannot hold the policy's capabilities: such a sandbox is refused, so nothing is asked in it.
  * Without a user namespace uid 0 inside is the machine's root, to whom more is open.
  */
-static bool is_wanted(const struct policy *policy, const struct table *table, const struct table_line *line)
+bool rows_wanted(const struct policy *policy, const struct table *table, const struct table_line *line)
 {
 	const char *profiles = table_cell(table, line, "profiles");
 	if (!policy->user_namespace && has_word(table_cell(table, line, "needs"), "user-namespace"))
@@ -195,7 +194,7 @@ int rows_add(struct plan *plan, const char *area, const char *fixtures_dir, cons
 	const struct table *table;
 	int r = table_get(&table, fixtures_dir, name, err);
 	for (size_t i = 0; r == 0 && i < table->line_count; i++)
-		if (is_wanted(plan->policy, table, &table->lines[i]))
+		if (rows_wanted(plan->policy, table, &table->lines[i]))
 			r = add(plan, area, table, &table->lines[i], words, err);
 	return r;
 }

@@ -15,6 +15,7 @@
 #define SUITES_ROWS_H
 
 #include "harness/requirement.h"
+#include "suites/table.h"
 
 /* What {name} stands for in a table. */
 struct rows_word {
@@ -36,6 +37,17 @@ void rows_describe(struct requirement *row, const struct rows_text *text);
 
 /* Set the control: none (""), the same request in the bare session ("="), or another one. */
 void rows_control(struct requirement *row, const char *control);
+
+/* --- For tables with columns of their own ----------------------------------------------------------- */
+
+/* Is the line for this policy, by its columns profiles, needs and session? */
+bool rows_wanted(const struct policy *policy, const struct table *table, const struct table_line *line);
+
+/* The enum need bits of a cell of the column needs. */
+unsigned rows_needs(const char *names);
+
+/* Copy text to out with every {name} replaced; false when it does not fit. */
+bool rows_fill_in(const char *text, const struct rows_word *words, char *out, size_t size);
 
 /* A part of an id made of a path: "/proc/sys" is "proc-sys", "/" is "slash". */
 void rows_path_id(const char *path, char *id, size_t size);
