@@ -295,15 +295,19 @@ int cgroup_check_limits(const struct limits *limits, struct error *err)
 		if (sysinfo(&machine) < 0)
 			return error_set(err, errno, "size of this machine's memory");
 		double total = (double)machine.totalram * machine.mem_unit / MIB;
-		if (limits->value[LIMIT_MEMORY_MB] > total)
-			return error_say(err, EINVAL, "a limit of %.0f MiB of memory: this machine has %" PRIu64,
-					 limits->value[LIMIT_MEMORY_MB], (uint64_t)total);
+		if (limits->value[LIMIT_MEMORY_MB] > total) {
+			(void)error_say(err, EINVAL, "max_memory_mb %.0f: this machine has %" PRIu64 " MiB",
+					limits->value[LIMIT_MEMORY_MB], (uint64_t)total);
+			return error_hint(err, "a limit above the machine limits nothing: ask for less");
+		}
 	}
 	if (limits->set[LIMIT_CPU_CORES] && limits->explicit_[LIMIT_CPU_CORES]) {
 		long online = sysconf(_SC_NPROCESSORS_ONLN);
-		if (online > 0 && limits->value[LIMIT_CPU_CORES] > (double)online)
-			return error_say(err, EINVAL, "a limit of %g cores: this machine has %ld",
-					 limits->value[LIMIT_CPU_CORES], online);
+		if (online > 0 && limits->value[LIMIT_CPU_CORES] > (double)online) {
+			(void)error_say(err, EINVAL, "max_cpu_cores %g: this machine has %ld",
+					limits->value[LIMIT_CPU_CORES], online);
+			return error_hint(err, "a limit above the machine limits nothing: ask for less");
+		}
 	}
 	return 0;
 }
