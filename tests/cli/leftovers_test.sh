@@ -36,6 +36,11 @@ alive() {
 	[ "$(sleepers "$1")" -gt 0 ]
 }
 
+# cgroups ID: the directories of that sandbox, in every hierarchy.
+cgroups() {
+	find /sys/fs/cgroup -type d -path "*agentcore*/$1*" 2>/dev/null
+}
+
 run "$agentcore" run --root "$state" --network none -- /bin/true # the first run makes the state directory
 before=$(picture)
 
@@ -53,16 +58,23 @@ ok "the child ends with the sandbox" $?
 [ "$(picture)" = "$before" ]
 ok "nothing is left after a finished run" $?
 
-"$agentcore" run --root "$state" --network none -- /bin/sh -c 'sleep 31536002 & trap "" TERM; sleep 31536002' </dev/null >/dev/null 2>&1 &
+id=leftovers-$$
+"$agentcore" run --root "$state" --id "$id" --network none -- /bin/sh -c 'sleep 31536002 & trap "" TERM; sleep 31536002' </dev/null >/dev/null 2>&1 &
 monitor=$!
 within 10 alive 31536002
 ok "the command runs" $?
+[ -n "$(cgroups "$id")" ]
+ok "in a cgroup of its name" $?
 kill -KILL "$monitor"
 { wait "$monitor"; } 2>/dev/null
 within 10 gone 31536002
 ok "nobody survives a SIGKILL of the runtime" $?
-[ "$(picture)" = "$before" ]
-ok "nothing is left after a killed run" $?
+# Nobody is left who could remove the cgroup and the entry of a monitor that was killed: the next run does it.
+[ "$(cut -d' ' -f3- /proc/self/mountinfo | grep -v "$scratch" | sort)" = "$(grep -v "^$state" <<<"$before")" ]
+ok "no mount is left after a killed run" $?
+run "$agentcore" run --root "$state" --network none -- /bin/true
+[ "$(picture)" = "$before" ] && [ -z "$(cgroups "$id")" ]
+ok "and the next run reclaims its cgroup and its entry" $? "$(cgroups "$id") $(picture)"
 
 "$agentcore" run --root "$state" --network none -- /bin/sh -c 'trap "exit 9" TERM; sleep 31536003 & wait' </dev/null >/dev/null 2>&1 &
 monitor=$!
