@@ -11,6 +11,7 @@
 #include "audit/audit_log.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "enforce/mount_tree.h"
 #include "enforce/seccomp_filter.h"
 #include "recipe/faults.h"
 #include "recipe/record.h"
@@ -105,6 +106,27 @@ int stage_collect_trees(struct sandbox *sandbox, struct error *err)
 	return rootfs_collect(&sandbox->spec, &sandbox->rootfs, err);
 }
 
+#define STORAGE_INODES_MIN 1024u
+#define STORAGE_INODES_MAX 65536u
+
+int stage_storage(struct sandbox *sandbox, struct error *err)
+{
+	struct limits limits = sandbox->limits;
+
+	fault_double(&limits);
+	double megabytes = limits.set[LIMIT_STORAGE_MB] ? limits.value[LIMIT_STORAGE_MB] : 1024;
+	uint64_t bytes = (uint64_t)megabytes << 20;
+	/* One for each block of data: a small quota is no licence for files that hold nothing. */
+	uint64_t inodes = bytes / 4096;
+	if (inodes < STORAGE_INODES_MIN)
+		inodes = STORAGE_INODES_MIN;
+	if (inodes > STORAGE_INODES_MAX)
+		inodes = STORAGE_INODES_MAX;
+	int r = storage_create(sandbox->options->storage_dir, bytes, inodes, &sandbox->storage, err);
+	sandbox->spec.scratch = sandbox->storage.tree;
+	return r;
+}
+
 int stage_channels(struct sandbox *sandbox, struct error *err)
 {
 	int pair[2];
@@ -133,7 +155,10 @@ int stage_shift_owners(struct sandbox *sandbox, struct error *err)
 	_cleanup_fd_ int user_namespace = open(path, O_RDONLY | O_CLOEXEC);
 	if (user_namespace < 0)
 		return error_set(err, errno, "%s", path);
-	return rootfs_shift(&sandbox->rootfs, user_namespace, &sandbox->ids, err);
+	int r = rootfs_shift(&sandbox->rootfs, user_namespace, &sandbox->ids, err);
+	if (r == 0 && sandbox->storage.tree >= 0)
+		r = mount_idmap(sandbox->storage.tree, user_namespace, "the writable file system", err);
+	return r;
 }
 
 int stage_go(struct sandbox *sandbox, struct error *err)

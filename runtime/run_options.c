@@ -43,6 +43,8 @@ const char run_help[] = "Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
 			"  --only-layer LAYER   for tests: turn every other layer off (agentcore layers lists them)\n"
 			"  --trace              print each stage of the start and its duration\n"
 			"  --root STATEDIR      state directory (default /run/agentcore)\n"
+			"  --storage-dir DIR    where the images of the storage quota lie, on a disk\n"
+			"                       (default /var/lib/agentcore/storage)\n"
 			"  --help               this text\n"
 			"\n"
 			"Exit status: CMD's own; 124 wall time over; 125 agentcore failed and CMD did not run;\n"
@@ -68,6 +70,7 @@ enum {
 	OPTION_ONLY_LAYER,
 	OPTION_TRACE,
 	OPTION_ROOT,
+	OPTION_STORAGE_DIR,
 	OPTION_ID,
 	OPTION_DETACH,
 	OPTION_JSON_STATUS,
@@ -90,6 +93,7 @@ static const struct option long_options[] = {
 	{"only-layer", required_argument, NULL, OPTION_ONLY_LAYER},
 	{"trace", no_argument, NULL, OPTION_TRACE},
 	{"root", required_argument, NULL, OPTION_ROOT},
+	{"storage-dir", required_argument, NULL, OPTION_STORAGE_DIR},
 	{"id", required_argument, NULL, OPTION_ID},
 	{"detach", no_argument, NULL, OPTION_DETACH},
 	{"json-status", required_argument, NULL, OPTION_JSON_STATUS},
@@ -283,6 +287,9 @@ static int take(int option, char *argument, struct run_options *options, struct 
 	case OPTION_ROOT:
 		options->state_dir = argument;
 		return 0;
+	case OPTION_STORAGE_DIR:
+		options->storage_dir = argument;
+		return 0;
 	case OPTION_ID:
 		(void)snprintf(options->id, sizeof(options->id), "%s", argument);
 		return state_check_id(argument, err);
@@ -377,6 +384,7 @@ int run_options_parse(int argc, char **argv, struct run_options *options, enum r
 	struct pending pending = {0};
 
 	options->state_dir = "/run/agentcore";
+	options->storage_dir = "/var/lib/agentcore/storage";
 	options->audit_dir = AUDIT_DEFAULT_DIRECTORY;
 	options->status_fd = -1;
 	/* The program's own name is the first of the adjoining strings. */

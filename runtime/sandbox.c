@@ -16,8 +16,6 @@
 #include "recipe/commands.h"
 #include "recipe/stages.h"
 
-#define MIB (1024.0 * 1024.0)
-
 bool sandbox_has_layer(const struct sandbox *sandbox, enum layer layer)
 {
 	enum layer only = sandbox->options->only_layer;
@@ -62,7 +60,6 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 		sandbox->limits = options->policy.container;
 	else
 		policy_limits_in_force(&options->policy, &sandbox->limits);
-	double storage_mb = sandbox->limits.set[LIMIT_STORAGE_MB] ? sandbox->limits.value[LIMIT_STORAGE_MB] : 1024;
 	sandbox->spec = (struct rootfs_spec){
 		.kind = root_kind(sandbox),
 		.directory = options->rootfs,
@@ -71,7 +68,7 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 		.shift_owners = sandbox_has_user_namespace(sandbox),
 		.binds = options->binds,
 		.bind_count = options->bind_count,
-		.storage_bytes = (uint64_t)(storage_mb * MIB),
+		.scratch = -1,
 		.uid = options->uid,
 		.gid = options->gid,
 	};

@@ -40,6 +40,7 @@ struct run_options {
 	bool trace; /* print each stage and its duration */
 	enum layer only_layer; /* LAYER_ALWAYS: all layers */
 	const char *state_dir;
+	const char *storage_dir; /* where the images of the storage quota lie */
 	char id[STATE_ID_MAX + 1];
 	bool detach; /* the monitor goes on in the background */
 	int status_fd; /* --json-status, or -1 */

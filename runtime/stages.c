@@ -31,6 +31,8 @@ const struct stage stages[] = {
 	 "the limits stand before there is a process to hold"},
 	{"collect-trees",      SIDE_PREPARE, LAYER_ALWAYS, stage_collect_trees,
 	 "as the host's root: inside, mounts are locked together and device nodes are dead"},
+	{"storage",            SIDE_PREPARE, LAYER_FILESYSTEM, stage_storage,
+	 "as the host's root, who alone may mount a device; the dearest step, so behind what can fail for less"},
 	{"channels",           SIDE_PREPARE, LAYER_ALWAYS, stage_channels,
 	 "last before clone: both sides inherit them"},
 

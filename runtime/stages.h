@@ -39,6 +39,7 @@ int stage_id_range(struct sandbox *sandbox, struct error *err);
 int stage_filters(struct sandbox *sandbox, struct error *err);
 int stage_cgroup(struct sandbox *sandbox, struct error *err);
 int stage_collect_trees(struct sandbox *sandbox, struct error *err);
+int stage_storage(struct sandbox *sandbox, struct error *err);
 int stage_channels(struct sandbox *sandbox, struct error *err);
 
 int stage_id_maps(struct sandbox *sandbox, struct error *err);

@@ -39,7 +39,7 @@ struct rootfs_spec {
 	bool shift_owners; /* there is a user namespace to shift them into */
 	const struct bind *binds;
 	size_t bind_count;
-	uint64_t storage_bytes; /* of /tmp and /workspace together */
+	int scratch; /* the file system of all writable places, detached, not owned; -1: ROOTFS_BARE has a tmpfs of its own */
 	uid_t uid; /* owner of /workspace, inside */
 	gid_t gid;
 };

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,12 +15,15 @@
 
 #define PLAIN (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
-static int make_scratch(uint64_t bytes, int *tree, struct error *err)
+/* Where the layer of the file system is off, nothing but the layer under test shall hold: no quota. */
+static int take_scratch(const struct rootfs_spec *spec, int *tree, struct error *err)
 {
-	char size[32];
-	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	const struct mount_option options[] = {{"size", size}, {"nr_inodes", "65536"}, {"mode", "0755"}, {NULL, NULL}};
-	return mount_new("tmpfs", options, PLAIN, tree, err);
+	static const struct mount_option options[] = {{"size", "64m"}, {"mode", "0755"}, {NULL, NULL}};
+
+	if (spec->kind == ROOTFS_BARE)
+		return mount_new("tmpfs", options, PLAIN, tree, err);
+	*tree = fcntl(spec->scratch, F_DUPFD_CLOEXEC, 0);
+	return *tree < 0 ? error_set(err, errno, "the writable file system") : 0;
 }
 
 static int make_directory(int scratch, const char *name, mode_t mode, uid_t uid, gid_t gid, struct error *err)
@@ -91,7 +93,7 @@ static int attach_places(const struct rootfs_spec *spec, const struct rootfs *ro
 int scratch_attach(const struct rootfs_spec *spec, const struct rootfs *rootfs, int root, struct error *err)
 {
 	_cleanup_fd_ int scratch = -1, tmp = -1;
-	int r = make_scratch(spec->storage_bytes, &scratch, err);
+	int r = take_scratch(spec, &scratch, err);
 
 	/* Attached at /tmp for the time of the work: clones and overlays are made of attached mounts only. */
 	if (r == 0)

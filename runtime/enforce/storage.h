@@ -3,8 +3,12 @@
  * The storage quota: one ext4 of the wanted size on a loop device, for all writable places of a sandbox together.
  *
  * Bytes and inodes are bounded exactly (ENOSPC), and nothing of it is charged as memory but page cache, which is reclaimed.
- * The image is a sparse copy of a template, unlinked as soon as the loop device holds it; the device
- * lets go of it by itself (LO_FLAGS_AUTOCLEAR) when the last mount is gone, also after SIGKILL of everybody.
+ * The image is a sparse copy of a template, and has no name; the device lets go of it by itself (LO_FLAGS_AUTOCLEAR)
+ * when the last mount is gone, also after SIGKILL of everybody.
+ *
+ * Nodes above those that the machine has from its boot (loop0 to loop7, mostly) appear when that many sandboxes are alive.
+ * Those that appeared for us are remembered in the directory as files loop-N, and whoever ends next removes what is unbound.
+ * Nodes of others are never removed.
  */
 #ifndef ENFORCE_STORAGE_H
 #define ENFORCE_STORAGE_H
@@ -16,18 +20,23 @@
 struct storage {
 	int tree; /* detached mount (fsmount(2)), or -1 */
 	int loop_number; /* N of /dev/loopN, or -1 */
+	int directory; /* where templates, images and marks lie, or -1 */
+	uint64_t bytes, inodes; /* what was free at first */
 };
 
 #define STORAGE_NONE                                                                                                   \
 	(struct storage)                                                                                               \
 	{                                                                                                              \
-		-1, -1                                                                                                 \
+		-1, -1, -1, 0, 0                                                                                       \
 	}
 
 /*
  * Make one of `bytes` for data (a multiple of 1 MiB) and `inodes` inodes.  directory is where templates and images lie: made
  * 0700 where it is missing, refused when it is not ours or lies in memory (tmpfs, ramfs).  A template of a size that was never asked for
- * is made once with mkfs.ext4(8), under a lock, and kept.
+ * is made once with mkfs.ext4(8), under a lock, and kept; one that is not what it should be is made anew.
+ *
+ * Directories and the extent trees of files lie in the `bytes` too.  A thousandth of `bytes` may be missing, never more than that
+ * and never on the other side; of `inodes`, 16 for each 128 MiB and ext4's own 11 (and 16 for each 128 MiB there are at least).
  * 0, or a negative errno with err set and nothing left behind.
  */
 int storage_create(const char *directory, uint64_t bytes, uint64_t inodes, struct storage *storage, struct error *err);
