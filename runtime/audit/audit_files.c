@@ -18,12 +18,14 @@ int audit_check_owner(int fd, const char *shown, struct error *err)
 		return error_set(err, errno, "audit log: %s", shown);
 	if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
 		(void)error_say(err, EPERM, "audit log: %s is neither a file nor a directory", shown);
-		return error_hint(err, "remove it, or choose another directory");
+		(void)error_hint(err, "remove it, or choose another directory");
+		return -EPERM;
 	}
 	if (status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH)) {
 		(void)error_say(err, EPERM, "audit log: %s: owner %u, mode %04o: others could change what is on record",
 				shown, (unsigned)status.st_uid, (unsigned)status.st_mode & 07777);
-		return error_hint(err, "choose a directory that is yours, and that nobody else can write to");
+		(void)error_hint(err, "choose a directory that is yours, and that nobody else can write to");
+		return -EPERM;
 	}
 	return 0;
 }

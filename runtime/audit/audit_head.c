@@ -51,7 +51,8 @@ int audit_head_lock(int directory, int timeout_ms, struct error *err)
 		if (r == -ETIMEDOUT) {
 			(void)error_say(err, ETIMEDOUT, "audit log: another writer has held %s for %d ms", AUDIT_HEAD,
 					timeout_ms);
-			return error_hint(err, "fuser(1) names who has it open; is that process stopped?");
+			(void)error_hint(err, "fuser(1) names who has it open; is that process stopped?");
+			return r;
 		}
 		if (r < 0)
 			return error_set(err, -r, "audit log: lock of %s", AUDIT_HEAD);

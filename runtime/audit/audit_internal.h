@@ -138,6 +138,11 @@ int audit_reader_open(struct audit_reader *reader, struct audit_day *day);
 enum audit_reading audit_reader_next(struct audit_reader *reader);
 void audit_reader_close(struct audit_reader *reader);
 
+/* --- audit_verify.c ---------------------------------------------------------------------------------------------- */
+/* audit_log_verify at a given time: what retention may have been about to remove depends on it. */
+int audit_verify_at(const char *directory, time_t now, FILE *out, struct audit_verification *verification,
+		    struct error *err);
+
 /* --- audit_log.c ------------------------------------------------------------------------------------------------- */
 /* audit_log_write at a given time. */
 int audit_log_append(struct audit_log *log, const struct audit_event *event, const struct timespec *now,

@@ -85,11 +85,11 @@ static size_t escape(char out[16], uint32_t code)
 static void put_string(struct text *text, const char *string)
 {
 	const unsigned char *at = (const unsigned char *)string;
-	size_t end = text->used + STRING_MAX;
 	char escaped[16];
 	uint32_t code;
 
 	put(text, "\"");
+	size_t end = text->used + STRING_MAX;
 	while (*at) {
 		at += decode(at, &code);
 		if (text->used + escape(escaped, code) > end) {

@@ -67,8 +67,9 @@ int audit_log_open(struct audit_log **log, const char *directory, struct error *
 		fd = open(path, flags);
 	}
 	if (fd < 0) {
-		(void)error_set(err, errno, "audit log: %s", path);
-		return error_hint(err, "it must be a directory, not a link");
+		int r = error_set(err, errno, "audit log: %s", path);
+		(void)error_hint(err, "it must be a directory, not a link");
+		return r;
 	}
 	int r = audit_check_owner(fd, path, err);
 	if (r < 0)
@@ -132,8 +133,9 @@ static int append_line(struct writer *writer, const struct audit_event *event, s
 	/* Whole or not there; if this fails too, the next writer does it. */
 	(void)!ftruncate(writer->file, (off_t)writer->head.size);
 	(void)error_set(err, -r, "audit log: a line of %s", writer->head.file);
-	return error_hint(err, r == -ENOSPC || r == -EDQUOT ? "make room on the file system of the audit log"
-							    : "see that the audit log can be written");
+	(void)error_hint(err, r == -ENOSPC || r == -EDQUOT ? "make room on the file system of the audit log"
+							   : "see that the audit log can be written");
+	return r;
 }
 
 /* Put on record what was found changed, if anything was. */

@@ -59,8 +59,9 @@ int audit_snapshot_take(const char *path, struct audit_snapshot *snapshot, struc
 	_cleanup_fd_ int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (directory < 0) {
-		(void)error_set(err, errno, "audit log: %s", path);
-		return error_hint(err, "name the directory with --audit-dir");
+		int r = error_set(err, errno, "audit log: %s", path);
+		(void)error_hint(err, "name the directory with --audit-dir");
+		return r;
 	}
 	int r = open_regular(directory, AUDIT_HEAD, &head_fd, &size);
 	if (r == 0 && head_fd < 0)

@@ -22,6 +22,8 @@ struct walk {
 	uint64_t reached; /* how far the walk is in the file that head names */
 	bool beyond; /* past the place that head names */
 	uint64_t lines_beyond;
+	time_t now;
+	bool leftovers; /* of retention, so far */
 };
 
 static void print_place(const struct walk *walk)
@@ -78,6 +80,9 @@ static void compare_with_head(struct walk *walk)
 		 (walk->last.sequence != head->last.sequence || strcmp(walk->last.digest, head->last.digest) != 0))
 		problem(&at_head, "it does not hold the digest of line %" PRIu64 ": that line or head was changed",
 			walk->last.sequence);
+	else if (walk->leftovers && head->first != head->last.sequence + 1)
+		problem(&at_head, "retention has left line %" PRIu64 " and what follows, and no file begins with it",
+			head->first);
 	else if (walk->reached != head->size)
 		problem(&at_head, "%s should hold %" PRIu64 " bytes of lines and holds %" PRIu64, head->file,
 			head->size, walk->reached);
@@ -92,11 +97,23 @@ static void check_first(struct walk *walk, uint64_t sequence, const char *previo
 		problem(walk, "it is the first line, and names one before it");
 	if (!head || sequence == head->first)
 		return;
-	/* Retention moves head first, then removes: what it was about to remove may still be there. */
-	if (sequence < head->first && audit_name_expired(walk->file, time(NULL)))
-		return;
-	problem(walk, "the log begins with line %" PRIu64 ", and retention has left it from line %" PRIu64 " on",
-		sequence, head->first);
+	if (sequence < head->first)
+		walk->leftovers = true;
+	else
+		problem(walk,
+			"the log begins with line %" PRIu64 ", and retention has left it from line %" PRIu64 " on",
+			sequence, head->first);
+}
+
+/* Retention moves head first, then removes whole files: what it was about to remove may still be there, and is too old. */
+static void check_leftover(struct walk *walk, uint64_t sequence)
+{
+	if (sequence == walk->head->first)
+		walk->leftovers = false;
+	else if (!audit_name_expired(walk->file, walk->now))
+		problem(walk,
+			"it lies before line %" PRIu64 ", the first that retention has left, and is not old enough",
+			walk->head->first);
 }
 
 /* --- One line ------------------------------------------------------------------------------------------------------ */
@@ -109,6 +126,8 @@ static void check_link(struct walk *walk, uint64_t sequence, const char *previou
 			sequence > walk->last.sequence ? "what was between is gone" : "lines were moved or added");
 	else if (strcmp(previous, walk->last.digest) != 0)
 		problem(walk, "it does not carry the digest of the line before it: one of both was changed");
+	if (walk->leftovers && walk->line == 1)
+		check_leftover(walk, sequence);
 }
 
 static void check_damage(struct walk *walk, const json_t *event)
@@ -206,11 +225,12 @@ static void check_head(struct walk *walk, const struct audit_snapshot *snapshot)
 		problem(walk, "no writer wrote it so");
 }
 
-int audit_log_verify(const char *directory, FILE *out, struct audit_verification *verification, struct error *err)
+int audit_verify_at(const char *directory, time_t now, FILE *out, struct audit_verification *verification,
+		    struct error *err)
 {
 	struct audit_verification result = {0};
 	struct audit_snapshot snapshot;
-	struct walk walk = {.out = out, .result = &result};
+	struct walk walk = {.out = out, .result = &result, .now = now};
 	int r = audit_snapshot_take(directory, &snapshot, err);
 
 	if (r < 0)
@@ -234,4 +254,9 @@ int audit_log_verify(const char *directory, FILE *out, struct audit_verification
 	if (r == 0)
 		*verification = result;
 	return r;
+}
+
+int audit_log_verify(const char *directory, FILE *out, struct audit_verification *verification, struct error *err)
+{
+	return audit_verify_at(directory, time(NULL), out, verification, err);
 }
