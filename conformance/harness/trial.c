@@ -164,6 +164,12 @@ static int wait_for_news(const struct run *run)
 	return r < 0 && errno != EINTR ? -errno : 0;
 }
 
+/* What was learned is not told apart by side: beside a companion only the words tell whose a process is. */
+static const json_t *namespaces_of(const struct run *run)
+{
+	return run->count == 1 ? run->residue.namespaces : NULL;
+}
+
 static int watch(struct run *run, struct error *err)
 {
 	int r = 0;
@@ -173,7 +179,7 @@ static int watch(struct run *run, struct error *err)
 			r = trial_side_start(main_side, err);
 		r = r < 0 ? r : wait_for_news(run);
 		for (size_t i = 0; i < run->count; i++)
-			trial_side_advance(&run->sides[i], run->residue.namespaces);
+			trial_side_advance(&run->sides[i], namespaces_of(run));
 		learn(run);
 		if (r == 0 && stop_asked(run))
 			r = -EINTR;

@@ -13,6 +13,8 @@
 #include "probes/load.h"
 #include "probes/load_family.h"
 
+#define WAIT_MAX_MS 60000
+
 static int run_sleep(int argc, char **argv)
 {
 	(void)argc;
@@ -23,6 +25,19 @@ static int run_sleep(int argc, char **argv)
 
 static const struct load sleep_load = {"sleep", "MS", "waits quietly", 1, 1, run_sleep};
 LOAD(sleep_load);
+
+/* What executions are tried beside.  Not for ever: nobody may be there to end it. */
+static int run_wait(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	load_ready();
+	load_sleep_ms(WAIT_MAX_MS);
+	return load_through();
+}
+
+static const struct load wait_load = {"wait", "", "waits a minute, quietly", 0, 0, run_wait};
+LOAD(wait_load);
 
 static int run_exit(int argc, char **argv)
 {
