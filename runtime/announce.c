@@ -41,7 +41,7 @@ static int write_state(const struct sandbox *sandbox, struct error *err)
 		.agent_id = sandbox->policy->agent_id,
 		.profile = profile_name(sandbox->policy->profile),
 		.command = (const char *const *)options->command,
-		.cgroup = sandbox->cgroup ? options->id : NULL,
+		.cgroup = sandbox->cgroup ? sandbox->cgroup_name : NULL,
 		.cgroup_parent = options->cgroup_parent,
 		.cgroup_use = options->detach ? CGROUP_CONTAINER : CGROUP_SANDBOX,
 		.uid = options->uid,

@@ -37,7 +37,7 @@ struct control;
 
 /*
  * Listen in `directory` (state->directory).  layout and cgroup, the sandbox's name there, are borrowed; cgroup NULL: no
- * executions.  0 with *control (release with control_close), or a negative errno with err set.
+ * executions.  To be opened when the sandbox's processes are cloned: none of them may have it.  0 with *control (release with control_close), or a negative errno with err set.
  */
 int control_open(int directory, const struct cgroup_layout *layout, const char *cgroup, struct control **control,
 		 struct error *err);
@@ -50,9 +50,6 @@ int control_watch(struct control *control, struct monitor *monitor);
  * (monitor NULL: it was never watched).  Accepts a NULL control.
  */
 void control_close(struct control *control, struct monitor *monitor);
-
-/* Close the descriptors in the child after clone, where it must not stay open.  Accepts NULL. */
-void control_close_inside(struct control *control);
 
 /* --- The side of those who ask --- */
 

@@ -13,6 +13,10 @@ static const struct command_row {
 	const char *summary;
 } commands[] = {
 	{"run", command_run, "run a command in a sandbox"},
+	{"list", command_list, "list the sandboxes that are alive"},
+	{"kill", command_kill, "send a signal to a sandbox's command, or end the sandbox"},
+	{"delete", command_delete, "remove a sandbox, or what a killed one has left"},
+	{"update", command_update, "change limits of a live sandbox"},
 	{"layers", command_layers, "show which layers of isolation a policy gets on this kernel"},
 	{"profile", command_profile, "list, show, generate and lint profiles"},
 	{"audit-log", command_audit_log, "verify and show the record of starts, breaches and exits"},

@@ -79,6 +79,19 @@ int monitor_set_wall(struct monitor *monitor, double seconds)
 	return timerfd_settime(monitor->wall.fd, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? -errno : 0;
 }
 
+/* From here on others may signal, update, execute; PID 1 and CMD, which are older, do not inherit the socket. */
+static int take_requests(struct monitor *monitor)
+{
+	struct sandbox *sandbox = monitor->sandbox;
+	bool executions = sandbox->cgroup && sandbox->options->detach;
+	int r = control_open(sandbox->state.directory, &sandbox->layout, executions ? sandbox->cgroup_name : NULL,
+			     &monitor->requests, monitor->err);
+
+	if (r == 0)
+		r = control_watch(monitor->requests, monitor);
+	return r < 0 ? error_set(monitor->err, -r, "control socket of the sandbox") : 0;
+}
+
 /* CMD is executed: its time runs from here. */
 static void started(struct monitor *monitor)
 {
@@ -89,7 +102,9 @@ static void started(struct monitor *monitor)
 	int r = limits->set[LIMIT_WALL_SECONDS] ? monitor_set_wall(monitor, limits->value[LIMIT_WALL_SECONDS]) : 0;
 	if (r < 0)
 		give_up(monitor, -r, "wall clock");
-	r = sandbox_announce(monitor->sandbox, monitor->err);
+	r = take_requests(monitor);
+	if (r == 0)
+		r = sandbox_announce(monitor->sandbox, monitor->err);
 	if (r < 0)
 		monitor_kill(monitor);
 }
@@ -258,6 +273,8 @@ static void close_sources(struct monitor *monitor)
 {
 	int *fds[] = {&monitor->signals.fd, &monitor->wall.fd, &monitor->epoll};
 
+	/* Before the sandbox's cgroup is removed: those of executions lie in it. */
+	control_close(monitor->requests, monitor);
 	limit_events_close(monitor);
 	if (monitor->input.fd > STDERR_FILENO)
 		(void)close(TAKE_FD(monitor->input.fd));

@@ -5,6 +5,7 @@
 
 #include <time.h>
 
+#include "recipe/control.h"
 #include "recipe/monitor.h"
 #include "recipe/record.h"
 #include "recipe/terminal.h"
@@ -16,6 +17,7 @@ struct monitor {
 	struct source init, report, signals, wall;
 	struct source control, input, output; /* the terminal's */
 	struct source memory, processes, storage; /* the limits' */
+	struct control *requests; /* of the other subcommands; NULL before CMD runs */
 	struct terminal terminal;
 	struct timespec since; /* when CMD was executed, CLOCK_MONOTONIC */
 	bool running, ended, timed_out;

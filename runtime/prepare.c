@@ -98,7 +98,8 @@ int stage_cgroup(struct sandbox *sandbox, struct error *err)
 	struct limits limits = sandbox->limits;
 
 	fault_double(&limits);
-	return cgroup_create(&sandbox->layout, sandbox->options->id, use, &limits, spare, &sandbox->cgroup, err);
+	state_cgroup_name(sandbox->state.sandboxes, sandbox->options->id, sandbox->cgroup_name);
+	return cgroup_create(&sandbox->layout, sandbox->cgroup_name, use, &limits, spare, &sandbox->cgroup, err);
 }
 
 int stage_collect_trees(struct sandbox *sandbox, struct error *err)

@@ -72,6 +72,7 @@ struct sandbox {
 	bool record_failed; /* it was said already that something could not be put on record */
 	struct cgroup_layout layout;
 	struct cgroup *cgroup; /* or NULL */
+	char cgroup_name[CGROUP_NAME_MAX];
 	struct storage storage;
 	int started; /* of a detached one: the pipe that tells the caller, or -1 */
 	pid_t init; /* PID 1 as the host numbers it */
