@@ -27,7 +27,7 @@ int trial_job_run(struct trial_job *job, int stop_fd)
 	job->duration_us = clock_us() - since;
 	job->unsupported = r == -EOPNOTSUPP;
 	job->observation.state = r == -ETIMEDOUT ? OBSERVED_TIMEOUT : r < 0 ? OBSERVED_NOTHING : OBSERVED_DONE;
-	if (!job->unsupported)
+	if (r == 0 || r == -ETIMEDOUT || r == -EINTR)
 		job->starts = job->trial->companion ? 2 : 1;
 	if (r < 0)
 		(void)snprintf(job->reason, sizeof(job->reason), "%.*s", (int)sizeof(job->reason) - 1, err.text);

@@ -149,6 +149,30 @@ static void test_policy_fields_show(void **state)
 	json_decref(config);
 }
 
+/* The smaller of the tiers, without swap; only where the runtime makes a group, and never around a layer alone. */
+static void test_limits(void **state)
+{
+	(void)state;
+	static const char policy_text[] = "{\"resource_limits\":{\"max_memory_mb\":64,\"max_cpu_cores\":0.333},"
+					  "\"execution_limits\":{\"max_memory_mb\":32,\"max_processes\":20}}";
+	struct policy kept = policy;
+	struct error err = {0};
+	assert_int_equal(policy_parse(&policy, "test", policy_text, strlen(policy_text), &err), 0);
+	json_t *config = build(SESSION_FULL, NULL, "/mine");
+	assert_member(config, "linux/resources/memory", "{\"limit\":33554432,\"swap\":33554432}");
+	assert_member(config, "linux/resources/cpu", "{\"quota\":33300,\"period\":100000}");
+	assert_member(config, "linux/resources/pids", "{\"limit\":20}");
+	json_decref(config);
+	config = build(SESSION_FULL, NULL, NULL);
+	assert_member(config, "linux/resources", NULL);
+	json_decref(config);
+	config = build(SESSION_RLIMITS_ALONE, NULL, "/mine");
+	assert_member(config, "linux/resources", NULL);
+	json_decref(config);
+	policy_clear(&policy);
+	policy = kept;
+}
+
 struct alone {
 	enum session_kind kind;
 	bool six, no_new_privs;
@@ -190,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_user_has_nothing_but_the_bound),
 		cmocka_unit_test(test_policy_fields_show),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_layers_alone),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

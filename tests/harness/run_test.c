@@ -95,6 +95,46 @@ static int plan_samples(struct plan *plan, const char *fixtures_dir, struct erro
 static const struct suite sample_suite = {"samples", "one of each", plan_samples};
 SUITE(sample_suite);
 
+/* --- Trials ------------------------------------------------------------------------------------------ */
+
+static const struct trial_sample {
+	const char *name, *limits, *load, *control;
+	int timeout_ms;
+	judge_function *judge;
+	enum status status;
+	bool required;
+} trial_samples[] = {
+	{"ends", "", "exit 7", "exit 3", 0, judge_fact_equals, STATUS_PASS, true},
+	{"same", "", "exit 7", NULL, 0, judge_fact_equals, STATUS_PASS, true},
+	{"other-way", "", "exit 7", "exit 7", 0, judge_fact_equals, STATUS_INCONCLUSIVE, true},
+	{"no-word", "max_memory_mb=64", "exit 7", NULL, 0, judge_fact_equals, STATUS_UNSUPPORTED, false},
+	{"too-long", "", "sleep 10000", NULL, 300, judge_fact_equals, STATUS_TIMEOUT, true},
+	{"bad", "nonsense=1", "exit 7", NULL, 0, judge_fact_equals, STATUS_ERROR, true},
+};
+
+static int plan_trials(struct plan *plan, const char *fixtures_dir, struct error *err)
+{
+	(void)fixtures_dir;
+	(void)err;
+	for (size_t i = 0; i < ARRAY_SIZE(trial_samples); i++) {
+		const struct trial_sample *sample = &trial_samples[i];
+		struct requirement *row = plan_add(plan, "trials", "%s", sample->name);
+		row->trial = (struct trial){.limits = sample->limits,
+					    .load = plan_text(plan, "%s", sample->load),
+					    .timeout_ms = sample->timeout_ms};
+		row->control_trial = (struct trial){.limits = "", .load = sample->control};
+		row->judge = sample->judge;
+		row->fact = "exit";
+		(void)snprintf(row->expected, sizeof(row->expected), "7");
+		row->rationale = "why";
+		row->remediation = "how";
+	}
+	return 0;
+}
+
+static const struct suite trial_suite = {"trials", "sandboxes of their own", plan_trials};
+SUITE(trial_suite);
+
 /* The test's own, so that other runs on this machine are not counted. */
 static char scratch[] = "/tmp/run.XXXXXX";
 
@@ -133,12 +173,12 @@ static void run(struct run_options options, struct outcome *outcome)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-static const json_t *result_of(const struct outcome *outcome, const char *name)
+static const json_t *result_in(const struct outcome *outcome, const char *area, const char *name)
 {
 	char id[96];
 	size_t index;
 	json_t *result;
-	(void)snprintf(id, sizeof(id), "samples.standard.%s", name);
+	(void)snprintf(id, sizeof(id), "%s.standard.%s", area, name);
 	json_array_foreach(outcome->results.results, index, result)
 	{
 		if (strcmp(json_string_value(json_object_get(result, "id")), id) == 0)
@@ -148,7 +188,15 @@ static const json_t *result_of(const struct outcome *outcome, const char *name)
 	return NULL;
 }
 
-static const struct run_options standard = {.profiles = {PROFILE_STANDARD}, .profile_count = 1};
+static const json_t *result_of(const struct outcome *outcome, const char *name)
+{
+	return result_in(outcome, "samples", name);
+}
+
+static const struct run_options standard = {
+	.profiles = {PROFILE_STANDARD}, .profile_count = 1, .suites = {"samples"}, .suite_count = 1};
+static const struct run_options of_trials = {
+	.profiles = {PROFILE_STANDARD}, .profile_count = 1, .suites = {"trials"}, .suite_count = 1};
 
 static void test_every_status(void **state)
 {
@@ -303,6 +351,52 @@ static void test_never_starts(void **state)
 	results_clear(&outcome.results);
 }
 
+static void test_trials(void **state)
+{
+	struct outcome outcome;
+	(void)state;
+	run(of_trials, &outcome);
+	assert_int_equal(outcome.result, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(trial_samples); i++) {
+		const struct trial_sample *sample = &trial_samples[i];
+		const json_t *result = result_in(&outcome, "trials", sample->name);
+		if (strcmp(json_string_value(json_object_get(result, "status")), status_name(sample->status)) != 0)
+			fail_msg("%s: %s", sample->name, json_dumps(result, 0));
+		assert_int_equal(json_is_true(json_object_get(result, "required")), sample->required);
+		assert_string_equal(json_string_value(json_object_get(result, "session")), "trial");
+	}
+	/* The figures are in the results. */
+	const json_t *facts = json_object_get(result_in(&outcome, "trials", "ends"), "facts");
+	assert_int_equal(json_integer_value(json_object_get(facts, "exit")), 7);
+	facts = json_object_get(result_in(&outcome, "trials", "ends"), "control_facts");
+	assert_int_equal(json_integer_value(json_object_get(facts, "exit")), 3);
+	assert_null(json_object_get(result_in(&outcome, "trials", "same"), "control_facts"));
+	const char *reason = json_string_value(json_object_get(result_in(&outcome, "trials", "no-word"), "reason"));
+	assert_string_equal(reason, "fake: no way to limit memory");
+	/* "exit 7" once, "exit 3", and the one that was too long. */
+	assert_int_equal(outcome.summary.sandbox_starts, 3);
+	assert_nothing_left();
+	results_clear(&outcome.results);
+}
+
+/* SIGTERM in the middle of a trial: nothing stays, and the rest is not tried. */
+static void test_interrupted_trial(void **state)
+{
+	static char script[] = "kill -TERM $PPID; exec sleep 100";
+	static char sh[] = "/bin/sh", dash_c[] = "-c";
+	char *const command[] = {sh, dash_c, script, NULL};
+	struct outcome outcome;
+	(void)state;
+	fake_command = command;
+	run(of_trials, &outcome);
+	fake_command = NULL;
+	assert_int_equal(outcome.result, -EINTR);
+	assert_int_equal(outcome.summary.counts[STATUS_SKIP], ARRAY_SIZE(trial_samples));
+	assert_int_equal(outcome.summary.sandbox_starts, 1);
+	assert_nothing_left();
+	results_clear(&outcome.results);
+}
+
 static void test_bad_options(void **state)
 {
 	struct run_options options = standard;
@@ -322,10 +416,11 @@ static void test_bad_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_status), cmocka_unit_test(test_exit_statuses),
-		cmocka_unit_test(test_expectations), cmocka_unit_test(test_run_line),
-		cmocka_unit_test(test_interrupted),  cmocka_unit_test(test_never_starts),
-		cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_every_status),      cmocka_unit_test(test_exit_statuses),
+		cmocka_unit_test(test_expectations),      cmocka_unit_test(test_run_line),
+		cmocka_unit_test(test_interrupted),       cmocka_unit_test(test_never_starts),
+		cmocka_unit_test(test_bad_options),       cmocka_unit_test(test_trials),
+		cmocka_unit_test(test_interrupted_trial),
 	};
 	if (!mkdtemp(scratch) || setenv("TMPDIR", scratch, 1) < 0)
 		return 1;
