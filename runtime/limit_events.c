@@ -15,6 +15,8 @@
 /* A file system tells nobody that it is full: it is looked at this often. */
 #define STORAGE_LOOK_NS 500000000L
 
+#define STORAGE_LITTLE (128 * 1024)
+
 static uint64_t microseconds_since(const struct timespec *start)
 {
 	struct timespec now;
@@ -75,9 +77,15 @@ static void on_processes(struct monitor *monitor, struct source *source, uint32_
 		breach(monitor, BREACH_PROCESSES, &usage);
 }
 
+/*
+ * A write that does not fit is refused although a little is free: the page cache takes large folios whole.  So "full" is less
+ * than that little.
+ */
 static bool is_full(const struct storage_usage *usage)
 {
-	return usage->bytes >= usage->bytes_limit || usage->inodes >= usage->inodes_limit;
+	uint64_t little = usage->bytes_limit / 64 > STORAGE_LITTLE ? usage->bytes_limit / 64 : STORAGE_LITTLE;
+
+	return usage->bytes + little >= usage->bytes_limit || usage->inodes >= usage->inodes_limit;
 }
 
 static void on_storage(struct monitor *monitor, struct source *source, uint32_t events)

@@ -60,7 +60,7 @@ limited "max_execution_time_seconds=0.5" /bin/sh -c 'trap "" TERM; sleep 20 & sl
 expect "wall time: exit 124" 124
 both "wall time: the breach is on record" '.resource == "wall_time" and .result == "killed" and .limit == 0.5'
 
-limited "storage_quota_mb=4" /bin/dd if=/dev/zero of=/tmp/x bs=1M count=16
+limited "storage_quota_mb=4" /bin/dd if=/dev/zero of=/tmp/x bs=16k count=1024
 expect "storage: no room" 1 "No space left"
 both "storage: the breach is on record" '.resource == "storage" and .result == "denied" and .limit == 4'
 
