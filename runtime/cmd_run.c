@@ -7,32 +7,18 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "recipe/command_options.h"
 #include "recipe/commands.h"
 #include "recipe/record.h"
 #include "recipe/run_options.h"
 #include "recipe/sandbox.h"
-
-/* Blocked before clone, so that none falls between the start and the monitor's signalfd. */
-static void block_forwarded_signals(void)
-{
-	static const int forwarded[] = {SIGHUP,  SIGINT,   SIGQUIT, SIGTERM, SIGUSR1,
-					SIGUSR2, SIGWINCH, SIGALRM, SIGCONT, SIGCHLD};
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
-		(void)sigaddset(&set, forwarded[i]);
-	(void)sigprocmask(SIG_SETMASK, &set, NULL);
-	/* A write to a pipe whose reader is gone is an error to handle, not an end. */
-	(void)signal(SIGPIPE, SIG_IGN);
-}
 
 static int run(const struct run_options *options, int started, struct error *err)
 {
 	struct sandbox sandbox;
 	int status = EXIT_RUNTIME_FAILED;
 
-	block_forwarded_signals();
+	command_block_signals();
 	sandbox_init(&sandbox, options);
 	sandbox.started = started;
 	if (sandbox_start(&sandbox, err) == 0)

@@ -18,16 +18,10 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "recipe/command_options.h"
 #include "recipe/commands.h"
 #include "recipe/faults.h"
 #include "recipe/monitor_private.h"
-
-static int status_of(const struct error *err)
-{
-	if (strcmp(err->stage, "execute") != 0)
-		return EXIT_RUNTIME_FAILED;
-	return err->code == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
-}
 
 void monitor_kill(const struct monitor *monitor)
 {
@@ -263,7 +257,7 @@ static int reap(const struct monitor *monitor)
 	while (waitpid(monitor->sandbox->init, &status, 0) < 0 && errno == EINTR)
 		;
 	if (monitor->err->code)
-		return status_of(monitor->err);
+		return command_failed_status(monitor->err);
 	if (monitor->timed_out)
 		return EXIT_TIMED_OUT;
 	return WIFSIGNALED(status) ? EXIT_SIGNAL_BASE + WTERMSIG(status) : WEXITSTATUS(status);
@@ -294,7 +288,7 @@ int sandbox_monitor(struct sandbox *sandbox, struct error *err)
 	int status = reap(&monitor);
 	if (sandbox->report >= 0) {
 		on_report(&monitor, &monitor.report, 0);
-		status = err->code ? status_of(err) : status;
+		status = err->code ? command_failed_status(err) : status;
 	}
 	terminal_stop(&monitor.terminal);
 	if (monitor.running)

@@ -13,10 +13,8 @@
 #include "audit/audit_log.h"
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "recipe/command_options.h"
 #include "recipe/state.h"
-
-#define ENVIRONMENT_MAX 256
-#define ID_MAX          65535
 
 const char run_help[] = "Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
 			"\n"
@@ -108,7 +106,7 @@ struct pending {
 	const char *policy, *profile, *network;
 	char *limits[64];
 	size_t limit_count;
-	char *environment[ENVIRONMENT_MAX];
+	const char *environment[ENVIRONMENT_MAX];
 	size_t environment_count;
 };
 
@@ -123,33 +121,6 @@ static int usage(struct error *err, const char *fmt, ...)
 	va_end(args);
 	(void)error_say(err, EINVAL, "%s", what);
 	return error_hint(err, "see agentcore run --help");
-}
-
-static int parse_id(const char *text, char **end, unsigned *id)
-{
-	errno = 0;
-	unsigned long value = strtoul(text, end, 10);
-	if (*end == text || *text == '-' || *text == '+' || errno || value > ID_MAX)
-		return -EINVAL;
-	*id = (unsigned)value;
-	return 0;
-}
-
-static int parse_user(const char *text, struct run_options *options, struct error *err)
-{
-	char *end;
-	unsigned uid, gid;
-
-	if (parse_id(text, &end, &uid) < 0)
-		return usage(err, "--user %s: not UID or UID:GID with numbers up to 65535", text);
-	gid = uid;
-	if (*end == ':' && parse_id(end + 1, &end, &gid) < 0)
-		return usage(err, "--user %s: not UID or UID:GID with numbers up to 65535", text);
-	if (*end)
-		return usage(err, "--user %s: not UID or UID:GID with numbers up to 65535", text);
-	options->uid = uid;
-	options->gid = gid;
-	return 0;
 }
 
 static int check_destination(const char *path, struct error *err)
@@ -223,10 +194,10 @@ static int parse_rootfs(char *argument, struct run_options *options, struct erro
 
 static int parse_env(char *argument, struct pending *pending, struct error *err)
 {
-	const char *equals = strchr(argument, '=');
+	int r = command_check_variable(argument, err);
 
-	if (!equals || equals == argument)
-		return usage(err, "--env %s: not NAME=VALUE", argument);
+	if (r < 0)
+		return r;
 	if (pending->environment_count == ENVIRONMENT_MAX)
 		return usage(err, "--env %s: too many variables", argument);
 	pending->environment[pending->environment_count++] = argument;
@@ -238,7 +209,7 @@ static int parse_status_fd(const char *text, struct run_options *options, struct
 	char *end;
 	unsigned fd;
 
-	if (parse_id(text, &end, &fd) < 0 || *end || fd <= STDERR_FILENO)
+	if (command_number(text, &end, &fd) < 0 || *end || fd <= STDERR_FILENO)
 		return usage(err, "--json-status %s: not the number of a descriptor above 2", text);
 	if (fcntl((int)fd, F_GETFD) < 0) {
 		(void)error_set(err, errno, "--json-status %s", text);
@@ -272,7 +243,7 @@ static int take(int option, char *argument, struct run_options *options, struct 
 	case OPTION_ENV:
 		return parse_env(argument, pending, err);
 	case OPTION_USER:
-		return parse_user(argument, options, err);
+		return command_user(argument, options, err);
 	case OPTION_CWD:
 		options->cwd = argument;
 		return *argument == '/' ? 0 : usage(err, "--cwd %s: not an absolute path", argument);
@@ -326,57 +297,7 @@ static int complete_policy(const struct pending *pending, struct run_options *op
 		r = network_mode_from_name(&options->policy.network, pending->network, err);
 	for (size_t i = 0; r == 0 && i < pending->limit_count; i++)
 		r = policy_set_limit(&options->policy, pending->limits[i], err);
-	if (r == 0 && options->uid != 0 && options->policy.capabilities && options->only_layer == LAYER_ALWAYS) {
-		(void)error_say(err, EINVAL, "--user %u with capabilities: only uid 0 of the sandbox can hold them",
-				(unsigned)options->uid);
-		return error_hint(err, "use the minimal profile, or leave --user out");
-	}
-	return r;
-}
-
-static bool names_variable(const char *assignment, const char *name)
-{
-	size_t length = strcspn(name, "=");
-
-	return !strncmp(assignment, name, length) && assignment[length] == '=';
-}
-
-/* Fixed variables first; --env replaces one of the same name, the last one wins. */
-static int complete_environment(const struct pending *pending, struct run_options *options, struct error *err)
-{
-	const char *term = options->terminal && getenv("TERM") ? getenv("TERM") : "dumb";
-	char term_variable[128];
-	(void)snprintf(term_variable, sizeof(term_variable), "TERM=%s", term);
-	const char *const fixed[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				     "HOME=/workspace", "LANG=C.UTF-8", term_variable};
-	const char *all[ARRAY_SIZE(fixed) + ENVIRONMENT_MAX];
-	size_t count = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		all[count++] = fixed[i];
-	for (size_t i = 0; i < pending->environment_count; i++) {
-		size_t at = 0;
-		while (at < count && !names_variable(all[at], pending->environment[i]))
-			at++;
-		all[at] = pending->environment[i];
-		if (at == count)
-			count++;
-	}
-	options->environment = calloc(count + 1, sizeof(char *));
-	for (size_t i = 0; options->environment && i < count; i++)
-		if (!(options->environment[i] = strdup(all[i])))
-			return error_set(err, ENOMEM, "environment");
-	return options->environment ? 0 : error_set(err, ENOMEM, "environment");
-}
-
-/* Everything below points into copies: PID 1 wipes the memory of argv. */
-static int copy_words(int argc, char **argv, struct run_options *options, struct error *err)
-{
-	options->words = calloc((size_t)argc + 1, sizeof(char *));
-	for (int i = 0; options->words && i < argc; i++)
-		if (!(options->words[i] = strdup(argv[i])))
-			return error_set(err, ENOMEM, "command line");
-	return options->words ? 0 : error_set(err, ENOMEM, "command line");
+	return r < 0 ? r : command_check_user(options, err);
 }
 
 int run_options_parse(int argc, char **argv, struct run_options *options, enum run_request *request, struct error *err)
@@ -387,11 +308,8 @@ int run_options_parse(int argc, char **argv, struct run_options *options, enum r
 	options->storage_dir = "/var/lib/agentcore/storage";
 	options->audit_dir = AUDIT_DEFAULT_DIRECTORY;
 	options->status_fd = -1;
-	/* The program's own name is the first of the adjoining strings. */
-	options->arguments = program_invocation_name;
-	options->arguments_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - options->arguments);
 	*request = RUN_START;
-	int r = copy_words(argc, argv, options, err);
+	int r = command_words(argc, argv, options, err);
 	if (r < 0)
 		return r;
 	argv = options->words;
@@ -418,23 +336,12 @@ int run_options_parse(int argc, char **argv, struct run_options *options, enum r
 		state_new_id(options->id);
 	r = complete_policy(&pending, options, err);
 	if (r == 0)
-		r = complete_environment(&pending, options, err);
+		r = command_environment(pending.environment, pending.environment_count, options, err);
 	options->command = argv + optind;
 	return r;
 }
 
-static void free_words(char **words)
-{
-	for (size_t i = 0; words && words[i]; i++)
-		free(words[i]);
-	free(words);
-}
-
 void run_options_clear(struct run_options *options)
 {
-	policy_clear(&options->policy);
-	free_words(options->environment);
-	free_words(options->words);
-	options->environment = NULL;
-	options->words = NULL;
+	command_options_clear(options);
 }
