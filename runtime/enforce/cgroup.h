@@ -104,7 +104,10 @@ void cgroup_close_inside(struct cgroup *cgroup);
 
 /* --- Events ---------------------------------------------------------------------------------------- */
 
-/* Descriptors for epoll, owned by the cgroup; -1 where there is none.  cgroup_watch opens them. */
+/*
+ * Descriptors for epoll, owned by the cgroup; -1 where there is none.  cgroup_watch opens them.  An event says "read the counters".
+ * On v1 recent kernels (6.11 to 6.18 at least) count refused forks and wake nobody, so the counters are to be read at the end as well.
+ */
 struct cgroup_watch {
 	int memory; /* v1: eventfd, EPOLLIN; v2: memory.events, EPOLLPRI */
 	int processes; /* pids.events, EPOLLPRI */
