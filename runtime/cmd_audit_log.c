@@ -108,8 +108,8 @@ static int verify(const struct audit_log_options *options)
 	if (options->json)
 		r = print_json(options, &found, messages);
 	else
-		(void)printf("%s: %" PRIu64 " lines in %" PRIu64 " files, %" PRIu64 " problems\n", options->directory,
-			     found.lines, found.files, found.problems);
+		(void)printf("%s: %s; files %" PRIu64 ", lines %" PRIu64 ", problems %" PRIu64 "\n", options->directory,
+			     found.problems ? "not intact" : "intact", found.files, found.lines, found.problems);
 	if (r < 0 || fflush(stdout) != 0)
 		return EXIT_RUNTIME_FAILED;
 	return found.problems ? EXIT_PROBLEMS : 0;
@@ -162,7 +162,7 @@ static int show(const struct audit_log_options *options)
 		return EXIT_RUNTIME_FAILED;
 	if (unreadable == 0)
 		return 0;
-	(void)fprintf(stderr, "agentcore: audit-log: %" PRIu64 " lines cannot be read; verify says which\n",
+	(void)fprintf(stderr, "agentcore: audit-log: %" PRIu64 " of its lines cannot be read; verify says which\n",
 		      unreadable);
 	return EXIT_PROBLEMS;
 }

@@ -35,9 +35,13 @@ static int open_days(int directory, struct audit_snapshot *snapshot, struct erro
 
 	if (r < 0)
 		return error_set(err, -r, "audit log: its directory");
-	snapshot->days = files.count ? calloc(files.count, sizeof(*snapshot->days)) : NULL;
-	if (files.count && !snapshot->days)
-		r = error_set(err, ENOMEM, "audit log");
+	if (files.count == 0)
+		return 0;
+	snapshot->days = calloc(files.count, sizeof(*snapshot->days));
+	if (!snapshot->days) {
+		audit_files_clear(&files);
+		return error_set(err, ENOMEM, "audit log");
+	}
 	for (size_t i = 0; r == 0 && i < files.count; i++) {
 		struct audit_day *day = &snapshot->days[i];
 		memcpy(day->name, files.names[i], AUDIT_NAME_SIZE);
@@ -155,7 +159,7 @@ static int read_day(struct audit_day *day, int (*each)(void *context, const json
 int audit_log_read(const char *directory, int (*each)(void *context, const json_t *event), void *context,
 		   uint64_t *unreadable, struct error *err)
 {
-	struct audit_snapshot snapshot;
+	struct audit_snapshot snapshot = {.count = 0};
 	int r = audit_snapshot_take(directory, &snapshot, err);
 
 	if (r < 0)

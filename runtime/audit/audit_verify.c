@@ -54,6 +54,11 @@ static void note(const struct walk *walk, const char *text)
 }
 
 /* --- Against the head ------------------------------------------------------------------------------------------ */
+static bool in_head_file(const struct walk *walk)
+{
+	return walk->head && strcmp(walk->file, walk->head->file) == 0;
+}
+
 static bool is_beyond(const struct walk *walk, uint64_t offset)
 {
 	int order = strcmp(walk->file, walk->head->file);
@@ -126,7 +131,7 @@ static void check_link(struct walk *walk, uint64_t sequence, const char *previou
 			sequence > walk->last.sequence ? "what was between is gone" : "lines were moved or added");
 	else if (strcmp(previous, walk->last.digest) != 0)
 		problem(walk, "it does not carry the digest of the line before it: one of both was changed");
-	if (walk->leftovers && walk->line == 1)
+	if (walk->head && walk->leftovers && walk->line == 1)
 		check_leftover(walk, sequence);
 }
 
@@ -169,10 +174,19 @@ static void check_line(struct walk *walk, const struct audit_reader *reader, enu
 /* --- The walk -------------------------------------------------------------------------------------------------------- */
 static void check_half_line(struct walk *walk)
 {
-	if (walk->beyond && walk->lines_beyond == 0 && strcmp(walk->file, walk->head->file) == 0)
+	if (walk->beyond && walk->lines_beyond == 0 && in_head_file(walk))
 		note(walk, "half a line, whose writer was killed; the next writer removes it");
 	else
 		problem(walk, "the line is cut off");
+}
+
+/* Exactly one, and a good one, may be there: its writer was killed before it came to head. */
+static void check_line_beyond(struct walk *walk, bool wrong)
+{
+	if (++walk->lines_beyond == 1 && !wrong && in_head_file(walk))
+		note(walk, "written, and not yet in head, as its writer was killed; the next writer puts that right");
+	else
+		problem(walk, "head does not know this line");
 }
 
 static int walk_day(struct walk *walk, struct audit_day *day)
@@ -198,17 +212,11 @@ static int walk_day(struct walk *walk, struct audit_day *day)
 		}
 		check_line(walk, &reader, reading);
 		if (!walk->beyond) {
-			if (walk->head && strcmp(walk->file, walk->head->file) == 0)
+			if (in_head_file(walk))
 				walk->reached = reader.offset;
 			continue;
 		}
-		/* Exactly one, and a good one: its writer was killed before it came to head. */
-		if (++walk->lines_beyond == 1 && walk->result->problems == problems &&
-		    strcmp(walk->file, walk->head->file) == 0)
-			note(walk,
-			     "written, and not yet in head, as its writer was killed; the next writer puts that right");
-		else
-			problem(walk, "head does not know this line");
+		check_line_beyond(walk, walk->result->problems > problems);
 	}
 	audit_reader_close(&reader);
 	return r;
@@ -229,7 +237,7 @@ int audit_verify_at(const char *directory, time_t now, FILE *out, struct audit_v
 		    struct error *err)
 {
 	struct audit_verification result = {0};
-	struct audit_snapshot snapshot;
+	struct audit_snapshot snapshot = {.count = 0};
 	struct walk walk = {.out = out, .result = &result, .now = now};
 	int r = audit_snapshot_take(directory, &snapshot, err);
 

@@ -78,7 +78,7 @@ static void test_hostile_strings(void **state)
 		{"back\\slash\\", "back\\slash\\"},
 		{"\x1b[2J\x7f", "\x1b[2J\x7f"},
 		{"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
-		{"\xe2\x80\xae override", "\xe2\x80\xae override"},
+		{"\xe2\x80\xa8 another line", "\xe2\x80\xa8 another line"},
 		/* Not UTF-8: a lone continuation, a sequence cut off, overlong, a surrogate, beyond the last, 0xff. */
 		{"a\x80z", "a\xef\xbf\xbdz"},
 		{"a\xe2\x82", "a\xef\xbf\xbd\xef\xbf\xbd"},

@@ -134,7 +134,8 @@ static void test_inserted_line(void **state)
 	/* With the right digest of the line before it. */
 	last.sequence = 3;
 	audit_digest(bytes.data, (size_t)(at - bytes.data) - 1, last.digest);
-	replace_part(DAY_1, at, at, line, audit_line(line, &event, &last, &now), &bytes);
+	size_t length = audit_line(line, &event, &last, &now);
+	replace_part(DAY_1, at, at, line, length, &bytes);
 	expect_problem(DAY_1 ":3: line 4 follows line 4");
 }
 
