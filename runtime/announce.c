@@ -23,9 +23,11 @@ static int let_go_of_caller(struct sandbox *sandbox, struct error *err)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (dup2(null, fd) < 0)
 			return error_set(err, errno, "descriptor %d", fd);
+	/* Nor its directory. */
+	if (chdir("/") < 0)
+		return error_set(err, errno, "/");
 	/* Nothing but the end of the pipe: CMD was executed. */
-	cleanup_fd(&sandbox->started);
-	sandbox->started = -1;
+	(void)close(TAKE_FD(*sandbox->started));
 	return 0;
 }
 
@@ -68,7 +70,7 @@ int sandbox_announce(struct sandbox *sandbox, struct error *err)
 	}
 	record_start(sandbox);
 	record_layers(sandbox);
-	return sandbox->started >= 0 ? let_go_of_caller(sandbox, err) : 0;
+	return sandbox->started ? let_go_of_caller(sandbox, err) : 0;
 }
 
 void sandbox_remove(struct sandbox *sandbox)

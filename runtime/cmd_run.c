@@ -13,7 +13,7 @@
 #include "recipe/run_options.h"
 #include "recipe/sandbox.h"
 
-static int run(const struct run_options *options, int started, struct error *err)
+static int run(const struct run_options *options, int *started, struct error *err)
 {
 	struct sandbox sandbox;
 	int status = EXIT_RUNTIME_FAILED;
@@ -41,9 +41,9 @@ static _Noreturn void background(const struct run_options *options, int started)
 	struct outcome outcome = {0};
 
 	(void)setsid();
-	outcome.status = run(options, started, &outcome.err);
-	/* After the announcement nobody reads it any more. */
-	(void)io_write_all(started, &outcome, sizeof(outcome));
+	outcome.status = run(options, &started, &outcome.err);
+	if (started >= 0)
+		(void)io_write_all(started, &outcome, sizeof(outcome));
 	_exit(outcome.status);
 }
 
@@ -84,7 +84,7 @@ int command_run(int argc, char **argv)
 		(void)fputs(run_help, stdout);
 		status = 0;
 	} else if (r == 0) {
-		status = options.detach ? detach(&options, &err) : run(&options, -1, &err);
+		status = options.detach ? detach(&options, &err) : run(&options, NULL, &err);
 	}
 	if (err.code)
 		error_print(&err, "agentcore", STDERR_FILENO);

@@ -54,7 +54,6 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 		.locked_inside = -1,
 		.state = STATE_NONE,
 		.storage = STORAGE_NONE,
-		.started = -1,
 	};
 	if (options->detach)
 		sandbox->limits = options->policy.container;

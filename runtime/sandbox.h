@@ -74,7 +74,7 @@ struct sandbox {
 	struct cgroup *cgroup; /* or NULL */
 	char cgroup_name[CGROUP_NAME_MAX];
 	struct storage storage;
-	int started; /* of a detached one: the pipe that tells the caller, or -1 */
+	int *started; /* of a detached one: the pipe that tells the caller, -1 once it was told; NULL: nobody waits */
 	pid_t init; /* PID 1 as the host numbers it */
 	int init_fd; /* its pidfd */
 	int control; /* the monitor's or PID 1's end of a socket pair: go, signals, the terminal */
