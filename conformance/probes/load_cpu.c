@@ -23,8 +23,9 @@
 #define PERIOD_NS       100000000LL /* of every runtime's cpu quota: the kernel's default */
 #define SAMPLE_NS       500000LL
 #define SAMPLES_MAX     ((size_t)WINDOWS * WINDOW_MAX_MS * 2)
-#define WINDOWS         3
-#define WINDOW_MAX_MS   3000
+#define WINDOWS         8
+#define WINDOW_MAX_MS   1000
+#define SPAN_PERIODS    5
 #define OTHERS_PERMILLE 150 /* of each processor: less is nobody */
 #define WARM_UP_MS      300
 #define STACK_BYTES     ((size_t)64 << 10)
@@ -171,43 +172,94 @@ static int64_t periods_recorded(size_t first)
 	return (samples[sample_count - 1].wall_ns - samples[first].wall_ns) / PERIOD_NS - 1;
 }
 
-static bool others_were_busy(int64_t idle, int64_t share, int64_t cpus)
+/* The largest share over a few periods: what was given when others let it. */
+static int64_t best_share(void)
 {
-	return idle >= 0 && cpus * 1000 - idle - share > cpus * OTHERS_PERMILLE;
+	int64_t best = -1, span = periods_recorded(0) < SPAN_PERIODS ? periods_recorded(0) : SPAN_PERIODS;
+	for (size_t first = 0; span > 0 && periods_recorded(first) >= span;) {
+		int64_t share = share_of(first, span).mean, next = samples[first].wall_ns + PERIOD_NS;
+		best = share > best ? share : best;
+		while (first < sample_count && samples[first].wall_ns < next)
+			first++;
+	}
+	return best;
 }
 
-/*
- * Others make a share smaller than it might be, so that the best of a few windows tells whether enough is given.  They also shift
- * the rhythm, which makes a window's share seem larger: whether too much is given is told by the least over everything.
- */
-static int measure(int workers, int64_t ms)
+static int64_t plain_share(void)
 {
-	int64_t best = -1, cpus = sysconf(_SC_NPROCESSORS_ONLN), idle = -1, begin = clock_ns(CLOCK_MONOTONIC);
-	double idle_before = 0, idle_after = 0;
-	bool known = machine_idle(&idle_before);
-	for (int64_t window = 1; window <= WINDOWS; window++) {
-		size_t first = sample_count;
-		record(workers, begin + window * ms * 1000000);
-		known = known && machine_idle(&idle_after);
-		double wall = (double)(clock_ns(CLOCK_MONOTONIC) - begin) / 1e9;
-		idle = known ? (int64_t)((idle_after - idle_before) / wall * 1000) : -1;
-		int64_t periods = periods_recorded(first);
-		int64_t share = periods > 0 ? share_of(first, periods).mean : -1;
-		best = share > best ? share : best;
-		if (best >= 0 && !others_were_busy(idle, share, cpus))
-			break;
-	}
-	__atomic_store_n(&board->until_ns, 0, __ATOMIC_RELAXED);
-	int64_t least = best >= 0 ? share_of(0, periods_recorded(0)).least : -1;
-	if (least < 0) {
+	const struct sample *end = &samples[sample_count - 1];
+	if (sample_count < 2)
+		return -1;
+	return (end->cpu_ns - samples[0].cpu_ns) * 1000 / (end->wall_ns - samples[0].wall_ns);
+}
+
+struct machine {
+	int64_t begin_ns, cpus;
+	double idle;
+	bool known;
+};
+
+static struct machine machine_begin(void)
+{
+	struct machine machine = {.begin_ns = clock_ns(CLOCK_MONOTONIC), .cpus = sysconf(_SC_NPROCESSORS_ONLN)};
+	machine.known = machine_idle(&machine.idle);
+	return machine;
+}
+
+/* Thousandths of a core that nobody used since then; -1: unknown. */
+static int64_t machine_rested(const struct machine *machine)
+{
+	double idle, wall = (double)(clock_ns(CLOCK_MONOTONIC) - machine->begin_ns) / 1e9;
+	if (!machine->known || !machine_idle(&idle))
+		return -1;
+	return (int64_t)((idle - machine->idle) / wall * 1000);
+}
+
+static bool others_were_busy(const struct machine *machine, int64_t share)
+{
+	int64_t idle = machine_rested(machine);
+	return idle >= 0 && machine->cpus * 1000 - idle - share > machine->cpus * OTHERS_PERMILLE;
+}
+
+static int tell_share(const struct machine *machine)
+{
+	struct share whole = share_of(0, periods_recorded(0));
+	int64_t best = best_share(), plain = plain_share(), idle = machine_rested(machine);
+	if (plain < 0) {
 		errno = ETIME;
 		return load_broken("measure");
 	}
-	load_say("\"share_permille\":%lld,\"least_permille\":%lld,\"window_ms\":%lld,\"cpus\":%lld", (long long)best,
-		 (long long)least, (long long)((clock_ns(CLOCK_MONOTONIC) - begin) / 1000000), (long long)cpus);
+	load_say("\"share_permille\":%lld,\"least_permille\":%lld,\"best_permille\":%lld,\"cpus\":%lld,\"window_ms\":%"
+		 "lld",
+		 (long long)(whole.mean < 0 ? plain : whole.mean), (long long)(whole.least < 0 ? plain : whole.least),
+		 (long long)(best < 0 ? plain : best), (long long)machine->cpus,
+		 (long long)((clock_ns(CLOCK_MONOTONIC) - machine->begin_ns) / 1000000));
 	if (idle >= 0)
 		load_say("\"idle_permille\":%lld", (long long)idle);
 	return load_through();
+}
+
+/*
+ * Others make a share smaller than it might be: while they do, the measurement goes on until `enough` was had once.
+ * They also shift the rhythm, which makes single windows seem larger: whether too much is given is told by the least over all.
+ */
+static int measure(int workers, int64_t ms, int64_t enough)
+{
+	struct machine machine = machine_begin();
+	for (int64_t window = 1; window <= WINDOWS; window++) {
+		record(workers, machine.begin_ns + window * ms * 1000000);
+		int64_t best = best_share();
+		if (best >= 0 && (best >= enough || !others_were_busy(&machine, plain_share())))
+			break;
+	}
+	__atomic_store_n(&board->until_ns, 0, __ATOMIC_RELAXED);
+	return tell_share(&machine);
+}
+
+static int measure_as_told(int workers, char **argv)
+{
+	int64_t enough = argv[3] ? load_argument(argv[3], INT32_MAX) : INT32_MAX;
+	return measure(workers, load_argument(argv[2], WINDOW_MAX_MS), enough);
 }
 
 static void warm_up(int64_t ms)
@@ -249,9 +301,9 @@ static bool start_threads(int workers)
 	return errno == 0;
 }
 
-static int measure_threads(int workers, int64_t ms)
+static int measure_threads(int workers, char **argv)
 {
-	int end = measure(workers, ms);
+	int end = measure_as_told(workers, argv);
 	for (int i = 1; i < workers; i++)
 		(void)pthread_join(threads[i], NULL);
 	return end;
@@ -267,10 +319,10 @@ static int run_spin(int argc, char **argv)
 	if (!start_threads(workers))
 		return load_broken("pthread_create");
 	warm_up(WARM_UP_MS);
-	return measure_threads(workers, load_argument(argv[2], WINDOW_MAX_MS));
+	return measure_threads(workers, argv);
 }
 
-static const struct load spin = {"spin", "THREADS MS", "spins, and tells its share of a core", 2, 2, run_spin};
+static const struct load spin = {"spin", "THREADS MS [ENOUGH]", "spins, and tells its share of a core", 2, 3, run_spin};
 LOAD(spin);
 
 static int run_spin_processes(int argc, char **argv)
@@ -291,13 +343,13 @@ static int run_spin_processes(int argc, char **argv)
 		}
 	}
 	warm_up(WARM_UP_MS);
-	int end = measure(workers, load_argument(argv[2], WINDOW_MAX_MS));
+	int end = measure_as_told(workers, argv);
 	while (wait(NULL) > 0)
 		;
 	return end;
 }
 
-static const struct load spin_processes = {"spin-processes",  "PROCESSES MS", "the same with processes", 2, 2,
+static const struct load spin_processes = {"spin-processes",  "PROCESSES MS [ENOUGH]", "the same with processes", 2, 3,
 					   run_spin_processes};
 LOAD(spin_processes);
 
@@ -312,8 +364,8 @@ static int run_burst(int argc, char **argv)
 		return load_broken("mmap");
 	if (!start_threads(workers))
 		return load_broken("pthread_create");
-	return measure_threads(workers, load_argument(argv[2], WINDOW_MAX_MS));
+	return measure_threads(workers, argv);
 }
 
-static const struct load burst = {"burst", "THREADS MS", "rests, and then spins", 2, 2, run_burst};
+static const struct load burst = {"burst", "THREADS MS [ENOUGH]", "rests, and then spins", 2, 3, run_burst};
 LOAD(burst);
