@@ -230,6 +230,7 @@ static int write_config(const struct adapter *adapter, const struct adapter_laun
 		.launch = launch,
 		.bundle = container->bundle,
 		.cgroups_path = grouped ? cgroups : NULL,
+		.cgroup_v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0,
 		.seccomp = seccomp,
 	};
 	json_t *config = oci_config_build(&input, err);

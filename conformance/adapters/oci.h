@@ -35,6 +35,7 @@ struct oci_config_input {
 	const struct adapter_launch *launch;
 	const char *bundle; /* of the container; with "/rootfs" or "/root" its root file system */
 	const char *cgroups_path; /* linux.cgroupsPath, or NULL: none, and with it no linux.resources */
+	bool cgroup_v2; /* the memory controller is v2's, which can kill the whole group */
 	json_t *seccomp; /* linux.seccomp, borrowed, or NULL */
 };
 

@@ -246,13 +246,16 @@ static json_t *id_mappings(void)
  * memory.swap is memory and swap together, as cgroup v1 has it: equal to the limit, it leaves no swap.  The processes of a
  * container are all the command's: no runtime's PID 1 is among them.
  */
-static json_t *resources(const struct policy *policy)
+static json_t *resources(const struct policy *policy, bool cgroup_v2)
 {
 	json_t *object = json_object();
 	double value;
 	if (policy_limit(policy, LIMIT_MEMORY_MB, &value)) {
 		json_int_t bytes = (json_int_t)value * 1024 * 1024;
 		json_object_set_new(object, "memory", json_pack("{s:I, s:I}", "limit", bytes, "swap", bytes));
+		/* Both runtimes refuse "unified" on v1, where nothing else says it. */
+		if (cgroup_v2)
+			json_object_set_new(object, "unified", json_pack("{s:s}", "memory.oom.group", "1"));
 	}
 	if (policy_limit(policy, LIMIT_CPU_CORES, &value))
 		json_object_set_new(object, "cpu",
@@ -273,7 +276,7 @@ static json_t *linux_section(const struct oci_config_input *input)
 	if (input->cgroups_path)
 		json_object_set_new(section, "cgroupsPath", json_string(input->cgroups_path));
 	if (input->cgroups_path && oci_layers(input->launch->kind)->cgroups)
-		json_object_set_new(section, "resources", resources(input->launch->policy));
+		json_object_set_new(section, "resources", resources(input->launch->policy, input->cgroup_v2));
 	if (oci_layers(input->launch->kind)->sandbox) {
 		json_object_set_new(section, "maskedPaths", string_array(masked_paths, ARRAY_SIZE(masked_paths)));
 		json_object_set_new(section, "readonlyPaths",

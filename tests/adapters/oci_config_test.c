@@ -17,6 +17,8 @@
 static struct policy policy;
 static char *const command[] = {(char[]){"probe"}, (char[]){"serve"}, (char[]){"word"}, NULL};
 
+static bool cgroup_v2;
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -34,8 +36,11 @@ static int tear_down(void **state)
 static json_t *build(enum session_kind kind, json_t *seccomp, const char *cgroups)
 {
 	struct adapter_launch launch = {.kind = kind, .policy = &policy, .tools_dir = "/tools", .command = command};
-	struct oci_config_input input = {
-		.launch = &launch, .bundle = "/bundle", .seccomp = seccomp, .cgroups_path = cgroups};
+	struct oci_config_input input = {.launch = &launch,
+					 .bundle = "/bundle",
+					 .seccomp = seccomp,
+					 .cgroups_path = cgroups,
+					 .cgroup_v2 = cgroup_v2};
 	struct error err = {0};
 	json_t *config = oci_config_build(&input, &err);
 	assert_non_null(config);
@@ -162,6 +167,12 @@ static void test_limits(void **state)
 	assert_member(config, "linux/resources/memory", "{\"limit\":33554432,\"swap\":33554432}");
 	assert_member(config, "linux/resources/cpu", "{\"quota\":33300,\"period\":100000}");
 	assert_member(config, "linux/resources/pids", "{\"limit\":20}");
+	assert_member(config, "linux/resources/unified", NULL);
+	json_decref(config);
+	cgroup_v2 = true;
+	config = build(SESSION_FULL, NULL, "/mine");
+	cgroup_v2 = false;
+	assert_member(config, "linux/resources/unified", "{\"memory.oom.group\":\"1\"}");
 	json_decref(config);
 	config = build(SESSION_FULL, NULL, NULL);
 	assert_member(config, "linux/resources", NULL);
