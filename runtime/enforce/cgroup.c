@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cgroup's directories: made, opened, joined, removed. */
+/* A cgroup's directories: made, opened, joined. */
 #include "enforce/cgroup.h"
 
 #include <errno.h>
@@ -14,15 +14,8 @@
 #include "base/io.h"
 #include "enforce/cgroup_internal.h"
 
-/*
- * How often a parent that another start removes under our hands is made again.  With 200 starts at once, a few rounds were
- * seen to be needed; each round means that somebody else has come to an end.
- */
+/* How often a parent that another start removes under our hands is made again: each round is somebody else's end. */
 #define PARENT_ROUNDS 1000
-
-#define RECLAIM_MS 5000
-
-#define PATH_SIZE (CGROUP_PATH_MAX + CGROUP_DIR_NAME_MAX + sizeof(CGROUP_LEAF) + 1)
 
 #define BIT(controller) (1u << (controller))
 
@@ -111,17 +104,6 @@ static void plan(struct cgroup *cgroup, const struct cgroup_layout *layout, unsi
 	(void)snprintf(cgroup->name, sizeof(cgroup->name), "%s%s", ours ? "" : CGROUP_OURS "-", name);
 }
 
-static void make_path(char path[PATH_SIZE], const struct cgroup *cgroup, const struct cgroup_dir *dir)
-{
-	(void)snprintf(path, PATH_SIZE, "%s/%s", dir->parent, cgroup->name);
-}
-
-static int fail(const struct cgroup *cgroup, const struct cgroup_dir *dir, const char *what, int code,
-		struct error *err)
-{
-	return error_set(err, code, "%s cgroup %s/%s", what, dir->parent, cgroup->name);
-}
-
 /* --- Making ---------------------------------------------------------------------------------------- */
 
 /* v2: let children have the controllers.  Only ever in a directory that is ours. */
@@ -155,9 +137,9 @@ static unsigned controllers_at(const struct cgroup_layout *layout, const char *p
 static int make_below_parent(const struct cgroup *cgroup, const struct cgroup_dir *dir)
 {
 	bool ours = cgroup->use != CGROUP_EXECUTION && cgroup_parent_is_ours(dir->parent);
-	char path[PATH_SIZE];
+	char path[CGROUP_DIR_PATH_MAX];
 
-	make_path(path, cgroup, dir);
+	cgroup_make_path(path, cgroup, dir);
 	/* By path and not through a descriptor of the parent: that would cost an open more in each hierarchy. */
 	for (int round = 0; mkdir(path, 0755) < 0; round++) {
 		if (!ours || (errno != ENOENT && errno != ENODEV) || round >= PARENT_ROUNDS)
@@ -170,9 +152,9 @@ static int make_below_parent(const struct cgroup *cgroup, const struct cgroup_di
 
 static int open_dir(const struct cgroup *cgroup, struct cgroup_dir *dir)
 {
-	char path[PATH_SIZE];
+	char path[CGROUP_DIR_PATH_MAX];
 
-	make_path(path, cgroup, dir);
+	cgroup_make_path(path, cgroup, dir);
 	dir->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir->fd < 0)
 		return -errno;
@@ -190,14 +172,14 @@ static int open_dir(const struct cgroup *cgroup, struct cgroup_dir *dir)
 /* v2: controllers come to a directory by the subtree_control of the one above.  The child is there already, so that neither can vanish. */
 static int prepare_v2(const struct cgroup *cgroup, const struct cgroup_dir *dir, unsigned controllers)
 {
-	char path[PATH_SIZE];
+	char path[CGROUP_DIR_PATH_MAX];
 	int r = 0;
 
 	if (cgroup->use != CGROUP_EXECUTION && cgroup_parent_is_ours(dir->parent))
 		r = enable_for_children(dir->parent, controllers);
 	if (r < 0 || cgroup->use != CGROUP_CONTAINER)
 		return r;
-	make_path(path, cgroup, dir);
+	cgroup_make_path(path, cgroup, dir);
 	r = enable_for_children(path, controllers);
 	(void)strncat(path, "/" CGROUP_LEAF, sizeof(path) - strlen(path) - 1);
 	return r < 0 || mkdir(path, 0755) == 0 ? r : -errno;
@@ -215,7 +197,7 @@ static int make_dir(const struct cgroup *cgroup, struct cgroup_dir *dir, const s
 		r = prepare_v2(cgroup, dir, controllers_at(layout, dir->parent));
 	if (r == 0)
 		r = open_dir(cgroup, dir);
-	return r < 0 ? fail(cgroup, dir, "making", -r, err) : 0;
+	return r < 0 ? cgroup_fail(cgroup, dir, "making", -r, err) : 0;
 }
 
 /* What this use needs of the hierarchies, beside what its limits need. */
@@ -274,7 +256,7 @@ int cgroup_create(const struct cgroup_layout *layout, const char *name, enum cgr
 			*cgroup = made;
 			return 0;
 		}
-		(void)cgroup_remove(made, RECLAIM_MS, NULL);
+		(void)cgroup_remove(made, CGROUP_RECLAIM_MS, NULL);
 		cgroup_free(made);
 		if (r == -EEXIST && round == 0)
 			r = cgroup_reclaim(layout, name, err);
@@ -291,16 +273,18 @@ int cgroup_open(const struct cgroup_layout *layout, const char *name, enum cgrou
 	if (r < 0)
 		return r;
 	struct cgroup *all = new_cgroup(use), *found = new_cgroup(use);
-	if (!all || !found)
-		r = error_set(err, ENOMEM, "cgroup %s", name);
-	else
-		plan(all, layout, BIT(CGROUP_CONTROLLER_COUNT) - 1, name);
+	if (!all || !found) {
+		cgroup_free(all);
+		cgroup_free(found);
+		return error_set(err, ENOMEM, "cgroup %s", name);
+	}
+	plan(all, layout, BIT(CGROUP_CONTROLLER_COUNT) - 1, name);
 
 	for (size_t i = 0; r == 0 && i < all->count; i++) {
 		struct cgroup_dir *dir = &all->dirs[i];
 		r = open_dir(all, dir);
 		if (r < 0 && r != -ENOENT && r != -ENODEV) {
-			(void)fail(all, dir, "opening", -r, err);
+			(void)cgroup_fail(all, dir, "opening", -r, err);
 			break;
 		}
 		if (r == 0) {
@@ -341,95 +325,7 @@ int cgroup_join(const struct cgroup *cgroup, struct error *err)
 		const struct cgroup_dir *dir = &cgroup->dirs[i];
 		/* "0" is the writer; the rights that count are those of who opened the file. */
 		if (!dir->v2 && write(dir->tasks, "0", 1) < 0)
-			return fail(cgroup, dir, "joining", errno, err);
+			return cgroup_fail(cgroup, dir, "joining", errno, err);
 	}
 	return 0;
-}
-
-/* --- Removing -------------------------------------------------------------------------------------- */
-
-static int remove_tree(int parent_fd, const char *name, bool v2, int64_t deadline);
-
-struct removal {
-	bool v2;
-	int64_t deadline;
-};
-
-static int remove_child(int dirfd, const char *name, void *data)
-{
-	const struct removal *removal = data;
-
-	return remove_tree(dirfd, name, removal->v2, removal->deadline);
-}
-
-/* Busy: it has children, or members that are not gone yet. */
-static int empty_out(int parent_fd, const char *name, bool v2, int64_t deadline)
-{
-	_cleanup_fd_ int fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	struct removal removal = {v2, deadline};
-
-	if (fd < 0)
-		return -errno;
-	int r = cgroup_each_child(fd, remove_child, &removal);
-	return r < 0 ? r : cgroup_wait_empty(fd, v2, deadline);
-}
-
-static int remove_tree(int parent_fd, const char *name, bool v2, int64_t deadline)
-{
-	while (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0) {
-		if (errno == ENOENT || errno == ENODEV)
-			return 0;
-		if (errno != EBUSY && errno != ENOTEMPTY)
-			return -errno;
-		int r = empty_out(parent_fd, name, v2, deadline);
-		if (r < 0)
-			return r;
-		if (cgroup_clock_ms() >= deadline)
-			return -EBUSY;
-	}
-	return 0;
-}
-
-int cgroup_remove(struct cgroup *cgroup, int timeout_ms, struct error *err)
-{
-	int64_t deadline = cgroup_clock_ms() + timeout_ms;
-	char path[PATH_SIZE];
-	int result = 0;
-
-	for (size_t i = 0; i < cgroup->count; i++) {
-		struct cgroup_dir *dir = &cgroup->dirs[i];
-		if (!dir->there)
-			continue;
-		if (dir->leaf >= 0)
-			(void)unlinkat(dir->fd, CGROUP_LEAF, AT_REMOVEDIR);
-		make_path(path, cgroup, dir);
-		int r = remove_tree(AT_FDCWD, path, dir->v2, deadline);
-		if (r < 0) {
-			(void)fail(cgroup, dir, "removing", -r, err);
-			result = result < 0 ? result : r;
-		} else if (cgroup->use != CGROUP_EXECUTION && cgroup_parent_is_ours(dir->parent))
-			(void)rmdir(dir->parent); /* refused as long as somebody else is in it */
-	}
-	return result;
-}
-
-int cgroup_reclaim(const struct cgroup_layout *layout, const char *name, struct error *err)
-{
-	enum cgroup_use use = strchr(name, '/') ? CGROUP_EXECUTION : CGROUP_CONTAINER;
-	struct cgroup *cgroup = NULL;
-	struct error missing = {0};
-	int r = cgroup_open(layout, name, use, &cgroup, &missing);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0) {
-		if (err)
-			*err = missing;
-		return r;
-	}
-	r = cgroup_kill(cgroup, RECLAIM_MS, err);
-	if (r == 0)
-		r = cgroup_remove(cgroup, RECLAIM_MS, err);
-	cgroup_free(cgroup);
-	return r;
 }

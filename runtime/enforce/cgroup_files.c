@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading control files: small, whole, from the beginning each time. */
+/* Paths and control files; those are read whole, and from the beginning each time. */
 #include "enforce/cgroup_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,17 @@
 const struct cgroup_dir *cgroup_dir_of(const struct cgroup *cgroup, enum cgroup_controller controller)
 {
 	return cgroup->dir_of[controller] < 0 ? NULL : &cgroup->dirs[cgroup->dir_of[controller]];
+}
+
+void cgroup_make_path(char path[CGROUP_DIR_PATH_MAX], const struct cgroup *cgroup, const struct cgroup_dir *dir)
+{
+	(void)snprintf(path, CGROUP_DIR_PATH_MAX, "%s/%s", dir->parent, cgroup->name);
+}
+
+int cgroup_fail(const struct cgroup *cgroup, const struct cgroup_dir *dir, const char *what, int code,
+		struct error *err)
+{
+	return error_set(err, code, "%s cgroup %s/%s", what, dir->parent, cgroup->name);
 }
 
 int cgroup_read_fd(int fd, char *text)

@@ -10,6 +10,9 @@
 #define CGROUP_FILE_MAX     4096 /* no control file that is read here is longer */
 #define CGROUP_DIR_NAME_MAX (CGROUP_NAME_MAX + sizeof(CGROUP_OURS))
 
+#define CGROUP_DIR_PATH_MAX (CGROUP_PATH_MAX + CGROUP_DIR_NAME_MAX + sizeof(CGROUP_LEAF) + 1) /* of a leaf, too */
+#define CGROUP_RECLAIM_MS   5000 /* for what a dead sandbox has left */
+
 /* The directory of a cgroup in one hierarchy. */
 struct cgroup_dir {
 	char parent[CGROUP_PATH_MAX];
@@ -67,6 +70,12 @@ bool cgroup_parent_is_ours(const char *parent);
 
 /* The directory that serves the controller; NULL: none of this cgroup does. */
 const struct cgroup_dir *cgroup_dir_of(const struct cgroup *cgroup, enum cgroup_controller controller);
+
+void cgroup_make_path(char path[CGROUP_DIR_PATH_MAX], const struct cgroup *cgroup, const struct cgroup_dir *dir);
+
+/* Record a failure: "WHAT cgroup PATH: ...".  Returns -code. */
+int cgroup_fail(const struct cgroup *cgroup, const struct cgroup_dir *dir, const char *what, int code,
+		struct error *err);
 
 /*
  * One control file, from its beginning, into text (CGROUP_FILE_MAX + 1 bytes), without the last newline: an open descriptor, or a
