@@ -19,6 +19,7 @@
 
 #define FILE_BYTES_MAX (1 << 20)
 #define MIB            ((int64_t)1 << 20)
+#define UNLIMITED      ((int64_t)1 << 60) /* v1 says so by the largest number of pages, v2 by "max" */
 
 /* Where one version of the memory controller keeps what is asked for. */
 struct memory_files {
@@ -81,10 +82,19 @@ static bool read_bytes(const char *directory, const char *name, int64_t *value)
 	return true;
 }
 
+/* A kernel without an account of swap has no file for it; then, and without a limit of memory, nothing holds swap back. */
+static const char *swap_allowed(const char *directory, const struct memory_files *files, int64_t limit)
+{
+	int64_t swap;
+	if (limit >= UNLIMITED || !read_bytes(directory, files->swap, &swap))
+		return "without limit";
+	return swap == (files->swap_includes_memory ? limit : 0) ? "none" : "some";
+}
+
 static bool read_version(const char *self, const char *cgroup, const struct memory_files *files, json_t *facts)
 {
 	char mount[PATH_MAX], below[PATH_MAX], directory[PATH_MAX];
-	int64_t limit, swap;
+	int64_t limit;
 	_cleanup_free_ char *mountinfo = strdup(self);
 	if (!mountinfo || !find_mount(mountinfo, files, mount, sizeof(mount)) ||
 	    !find_cgroup(cgroup, files, below, sizeof(below)) ||
@@ -92,13 +102,7 @@ static bool read_version(const char *self, const char *cgroup, const struct memo
 	    !read_bytes(directory, files->limit, &limit))
 		return false;
 	(void)json_object_set_new(facts, "memory_mb", json_integer(limit / MIB));
-	/* A kernel without an account of swap has no file for it, and no limit either. */
-	if (!read_bytes(directory, files->swap, &swap))
-		(void)json_object_set_new(facts, "swap", json_string("without limit"));
-	else if (files->swap_includes_memory)
-		(void)json_object_set_new(facts, "swap", json_string(swap == limit ? "none" : "some"));
-	else
-		(void)json_object_set_new(facts, "swap", json_string(swap == 0 ? "none" : "some"));
+	(void)json_object_set_new(facts, "swap", json_string(swap_allowed(directory, files, limit)));
 	return true;
 }
 

@@ -280,7 +280,7 @@ void judge_limit_quota(const struct requirement *row, const struct observation *
 /* Nobody else wanted the processors: less than this of each, in thousandths. */
 #define OTHERS_PERMILLE 150
 /* What the control has to get beyond the limit to show that more was to be had. */
-#define CONTROL_PERCENT 120
+#define CONTROL_PERCENT 110
 
 static bool machine_was_idle(const struct observation *observed, int64_t share)
 {

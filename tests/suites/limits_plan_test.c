@@ -16,6 +16,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "harness/plan.h"
+#include "harness/session.h"
 #include "harness/trial_policy.h"
 #include "suites/limits.h"
 
@@ -187,6 +188,31 @@ static void every_limit_is_one_of_the_policys(void **state)
 	clear(&laid);
 }
 
+/* --- Read back ---------------------------------------------------------------------------------------- */
+
+/* Of this very process something can be read, and a process that is not there is no answer. */
+static void a_cgroup_is_read_back(void **state)
+{
+	(void)state;
+	struct laid laid;
+	struct error err = {0};
+	lay(&laid, PROFILE_STANDARD);
+	const struct requirement *row = &laid.plan.rows[0];
+	assert_non_null(row->host);
+	struct host_context context = {.probe_pid = getpid(), .policy = &laid.policy};
+	json_t *facts = row->host(&context, row, &err);
+	if (facts) {
+		assert_true(json_is_integer(json_object_get(facts, "memory_mb")));
+		assert_true(json_is_string(json_object_get(facts, "swap")));
+	} else {
+		assert_string_not_equal(err.text, "");
+	}
+	json_decref(facts);
+	context.probe_pid = 0;
+	assert_null(row->host(&context, row, &err));
+	clear(&laid);
+}
+
 /* --- The probe's own list ---------------------------------------------------------------------------- */
 
 static bool is_listed(const char *list, const char *load)
@@ -275,10 +301,15 @@ static void a_wrong_row_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_key_of_the_guide_has_a_row), cmocka_unit_test(both_tiers_meet),
-		cmocka_unit_test(every_profile_has_the_core),       cmocka_unit_test(every_limit_has_a_control),
-		cmocka_unit_test(every_text_is_filled_in),          cmocka_unit_test(every_limit_is_one_of_the_policys),
-		cmocka_unit_test(every_load_is_one_of_the_probes),  cmocka_unit_test(a_wrong_row_is_named),
+		cmocka_unit_test(every_key_of_the_guide_has_a_row),
+		cmocka_unit_test(both_tiers_meet),
+		cmocka_unit_test(every_profile_has_the_core),
+		cmocka_unit_test(every_limit_has_a_control),
+		cmocka_unit_test(every_text_is_filled_in),
+		cmocka_unit_test(every_limit_is_one_of_the_policys),
+		cmocka_unit_test(a_cgroup_is_read_back),
+		cmocka_unit_test(every_load_is_one_of_the_probes),
+		cmocka_unit_test(a_wrong_row_is_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
