@@ -43,7 +43,8 @@ int trial_side_init(struct trial_side *side, struct adapter *adapter, const stru
 {
 	static atomic_uint serial;
 	*side = (struct trial_side){.adapter = adapter, .launch = *launch, .pidfd = -1, .out_fd = -1, .err_fd = -1};
-	(void)snprintf(side->name, sizeof(side->name), "agentcore-trial-%d-%u", (int)getpid(),
+	/* The letter behind the number: no name shall be the beginning of another's. */
+	(void)snprintf(side->name, sizeof(side->name), "agentcore-trial-%d-%ut", (int)getpid(),
 		       atomic_fetch_add(&serial, 1));
 	(void)snprintf(side->token, sizeof(side->token), "%s%s", side->name, tier == TRIAL_EXEC ? "-exec" : "");
 	side->facts = json_object();

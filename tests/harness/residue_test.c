@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -152,7 +153,7 @@ static void test_cgroups(void **state)
 }
 
 /* A process with the word, in namespaces of its own and, where there is one, in a cgroup of a name that says nothing. */
-static pid_t start_member(const char *word, const char *procs)
+static pid_t start_script(const char *word, const char *procs, const char *script)
 {
 	int ends[2];
 	char byte;
@@ -164,12 +165,22 @@ static pid_t start_member(const char *word, const char *procs)
 		if ((fd >= 0 && write(fd, "0", 1) != 1) || unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) < 0)
 			_exit(1);
 		(void)dup2(ends[1], 1);
-		execl("/bin/sh", "sh", "-c", "mount -t tmpfs -o size=4k none /mnt; echo; kill -STOP $$", word, NULL);
+		execl("/bin/sh", "sh", "-c", script, word, NULL);
 		_exit(127);
 	}
 	(void)close(ends[1]);
-	assert_int_equal(read(ends[0], &byte, 1), 1);
+	ssize_t told = read(ends[0], &byte, 1);
 	(void)close(ends[0]);
+	if (told == 1)
+		return pid;
+	(void)waitpid(pid, NULL, 0);
+	return 0;
+}
+
+static pid_t start_member(const char *word, const char *procs)
+{
+	pid_t pid = start_script(word, procs, "mount -t tmpfs -o size=4k none /mnt; echo; kill -STOP $$");
+	assert_true(pid > 0);
 	return pid;
 }
 
@@ -218,6 +229,33 @@ static void test_what_a_member_holds(void **state)
 	assert_left(RESIDUE_ALL, "");
 }
 
+/* The device lets go by itself once the last mount is gone; until then it is told, with the file behind it. */
+static void test_a_loop_device(void **state)
+{
+	(void)state;
+	char image[256], script[1024];
+	path_of(image, directory, "image");
+	(void)snprintf(script, sizeof(script),
+		       "/sbin/mkfs.ext4 -q -F %s 1M >/dev/null 2>&1 && mount -o loop %s /mnt && echo && kill -STOP $$",
+		       image, image);
+	pid_t pid = start_script(name, NULL, script);
+	if (pid == 0) {
+		(void)unlink(image);
+		skip(); /* no loop devices, or no mkfs */
+	}
+	residue_learn(&residue, names, 1);
+	size_t learned = json_object_size(residue.loops);
+	bool told =
+		!residue_look(&residue, RESIDUE_ALL, text, sizeof(text)) && strstr(text, image) && strstr(text, "loop");
+	end_member(pid);
+	for (int i = 0; i < 500 && !residue_look(&residue, RESIDUE_ALL, text, sizeof(text)); i++)
+		(void)poll(NULL, 0, 10);
+	(void)unlink(image);
+	assert_int_equal(learned, 2); /* the device, and that it is bound */
+	assert_true(told);
+	assert_string_equal(text, "");
+}
+
 /* An execution in the group of its sandbox, in which others live, leaves nothing of its own there. */
 static void test_the_sandboxs_group_is_not_the_executions(void **state)
 {
@@ -249,6 +287,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mounts, begin, end),
 		cmocka_unit_test_setup_teardown(test_cgroups, begin, end),
 		cmocka_unit_test_setup_teardown(test_what_a_member_holds, begin, end),
+		cmocka_unit_test_setup_teardown(test_a_loop_device, begin, end),
 		cmocka_unit_test_setup_teardown(test_the_sandboxs_group_is_not_the_executions, begin, end),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
