@@ -85,6 +85,7 @@ SETS_check       := build run test
 SETS_coverage    := build run test coverage
 SETS_sanitize    := build run test
 SETS_bench       := build test
+SETS_soak        := build run
 SETS_docs        := build run test
 SETS_lint        := build test lint
 NEEDED_SETS      := $(sort $(foreach g,$(MAKECMDGOALS),$(SETS_$(g))))
@@ -212,8 +213,12 @@ sanitize: $(TESTS) $(READY)
 coverage: all $(TESTS) $(READY)
 	@ci/coverage $(B) $(UNIT_TESTS)
 
-bench: all $(B)/bench-floor $(READY)
+bench: all $(B)/agentcore-faults $(B)/bench-floor $(READY)
 	@bench/compare-start --build $(B)
+	@bench/compare-limits --build $(B)
+
+soak: $(B)/agentcore $(READY)
+	@CROWD=200 BUILD=$(B) bash tests/cli/crowd_test.sh
 
 docs: $(B)/agentcore-conformance $(READY)
 	@ci/ordering-doc runtime/stages.c >$(B)/ordering.md && cp $(B)/ordering.md docs/ordering.md
@@ -274,7 +279,8 @@ help:
 	@echo 'make lint          clang-tidy, cppcheck, formatting, shell scripts, manual pages'
 	@echo 'make coverage      line coverage in build/coverage/html'
 	@echo 'make sanitize      the cmocka programs under AddressSanitizer and UndefinedBehaviorSanitizer'
-	@echo 'make bench         start-up time against the floor, crun and bwrap'
+	@echo 'make bench         start-up time against the floor, crun and bwrap; what limits add to it'
+	@echo 'make soak          200 sandboxes with limits at once: all end as they must, nothing is left'
 	@echo 'make install       PREFIX=/usr/local DESTDIR='
 	@echo 'make format        rewrite the sources with clang-format; format-check only reports'
 	@echo 'make docs          regenerate docs/requirements.md'
@@ -282,7 +288,7 @@ help:
 	@echo 'Variables: V=1 shows commands, B=DIR builds elsewhere, CFLAGS=, CC='
 
 FORCE:
-.PHONY: all tests unit check conformance coverage sanitize bench docs tidy lint format format-check install clean help ready FORCE
+.PHONY: all tests unit check conformance coverage sanitize bench soak docs tidy lint format format-check install clean help ready FORCE
 
 # Dependencies on headers, as the compiler saw them.
 -include $(shell test -d $(B) && find $(B) -name '*.d')

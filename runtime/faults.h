@@ -33,6 +33,7 @@ static inline bool fault_wished(const char *kind, const char *name)
 #define FAULT_LIMITS_DOUBLED "limits-doubled" /* start: every limit is twice what was asked for */
 #define FAULT_WALL_DOUBLED   "wall-doubled"
 #define FAULT_PROCESSES_MORE "processes-more" /* start: eight processes more */
+#define FAULT_NO_QUOTA       "no-quota" /* start: the writable places lie in memory, and are no smaller for it */
 
 /* What stage_cgroup is made to ask for under limits-doubled: twice of everything. */
 void fault_double(struct limits *limits);

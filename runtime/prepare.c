@@ -107,6 +107,16 @@ int stage_collect_trees(struct sandbox *sandbox, struct error *err)
 	return rootfs_collect(&sandbox->spec, &sandbox->rootfs, err);
 }
 
+/* What FAULT_NO_QUOTA makes of the writable places; also for bench/compare-limits, which tells by it what the quota costs. */
+static int storage_in_memory(struct storage *storage, struct error *err)
+{
+	static const struct mount_option options[] = {{"mode", "0755"}, {NULL, NULL}};
+
+	*storage = STORAGE_NONE;
+	storage->bytes = storage->inodes = UINT64_MAX;
+	return mount_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, &storage->tree, err);
+}
+
 #define STORAGE_INODES_MIN 1024u
 #define STORAGE_INODES_MAX 65536u
 
@@ -123,7 +133,9 @@ int stage_storage(struct sandbox *sandbox, struct error *err)
 		inodes = STORAGE_INODES_MIN;
 	if (inodes > STORAGE_INODES_MAX)
 		inodes = STORAGE_INODES_MAX;
-	int r = storage_create(sandbox->options->storage_dir, bytes, inodes, &sandbox->storage, err);
+	int r = fault_wished("break", FAULT_NO_QUOTA)
+			? storage_in_memory(&sandbox->storage, err)
+			: storage_create(sandbox->options->storage_dir, bytes, inodes, &sandbox->storage, err);
 	sandbox->spec.scratch = sandbox->storage.tree;
 	return r;
 }
