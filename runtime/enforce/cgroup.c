@@ -205,9 +205,10 @@ static unsigned wanted_by_use(enum cgroup_use use)
 {
 	static const unsigned wanted[] = {
 		[CGROUP_SANDBOX] = BIT(CGROUP_CPUACCT),
-		/* An execution's directory lies in its container's, and a limit may come with `update`: so everywhere. */
+		/* A limit may come with `update`, and an execution's directory lies in its container's. */
 		[CGROUP_CONTAINER] = BIT(CGROUP_CONTROLLER_COUNT) - 1,
-		[CGROUP_EXECUTION] = BIT(CGROUP_CPUACCT) | BIT(CGROUP_FREEZER),
+		/* v1: whoever is in no directory of a hierarchy is outside of the container's limit there. */
+		[CGROUP_EXECUTION] = BIT(CGROUP_CONTROLLER_COUNT) - 1,
 	};
 
 	return wanted[use];

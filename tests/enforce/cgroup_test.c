@@ -302,25 +302,6 @@ static void memory_kills(void **state)
 	expect_nothing_left();
 }
 
-/* The control: the same load passes with a larger limit. */
-static void memory_suffices(void **state)
-{
-	(void)state;
-	need(CGROUP_MEMORY);
-	struct cgroup *cgroup = create("s1", CGROUP_SANDBOX, limits_of(160, 0, 0));
-	struct cgroup_events events;
-	struct cgroup_watch watch;
-	struct error err = {0};
-
-	check(cgroup_watch(cgroup, &watch, &err), &err);
-	assert_int_equal(end_of(start(cgroup, 0, touch_96_mib)), 0);
-	assert_int_equal(cgroup_read_events(cgroup, &events), 0);
-	assert_int_equal(events.memory_kills, 0);
-	struct pollfd quiet = {.fd = watch.memory, .events = POLLIN | POLLPRI};
-	assert_int_equal(layout.places[CGROUP_MEMORY].v2 ? 0 : poll(&quiet, 1, 0), 0);
-	drop(cgroup);
-}
-
 /* How many children there can be beside this process. */
 static int fork_until_refused(void)
 {
@@ -346,6 +327,48 @@ static int fork_in_a_group(void)
 {
 	(void)setpgid(0, 0);
 	return fork_until_refused();
+}
+
+/* An execution without a limit of its own is inside its container's, which gets to know that it was hit. */
+static void container_limit_holds_for_executions(void **state)
+{
+	(void)state;
+	need(CGROUP_MEMORY);
+	need(CGROUP_PIDS);
+	struct cgroup *container = create("c1", CGROUP_CONTAINER, limits_of(32, 0, 4));
+	struct cgroup *execution = create("c1/exec-1", CGROUP_EXECUTION, limits_of(0, 0, 0));
+	struct cgroup_watch watch;
+	struct cgroup_events events;
+	struct error err = {0};
+
+	check(cgroup_watch(container, &watch, &err), &err);
+	assert_int_equal(end_of(start(execution, 0, touch_96_mib)), SIGKILL);
+	assert_true(wakes(watch.memory, layout.places[CGROUP_MEMORY].v2 ? POLLPRI : POLLIN));
+	assert_int_equal(cgroup_read_events(container, &events), 0);
+	assert_true(events.memory_kills >= 1);
+	assert_int_equal(WEXITSTATUS(end_of(start(execution, 0, fork_in_a_group))), 103);
+	drop(execution);
+	drop(container);
+	expect_nothing_left();
+}
+
+/* The control: the same load passes with a larger limit. */
+static void memory_suffices(void **state)
+{
+	(void)state;
+	need(CGROUP_MEMORY);
+	struct cgroup *cgroup = create("s1", CGROUP_SANDBOX, limits_of(160, 0, 0));
+	struct cgroup_events events;
+	struct cgroup_watch watch;
+	struct error err = {0};
+
+	check(cgroup_watch(cgroup, &watch, &err), &err);
+	assert_int_equal(end_of(start(cgroup, 0, touch_96_mib)), 0);
+	assert_int_equal(cgroup_read_events(cgroup, &events), 0);
+	assert_int_equal(events.memory_kills, 0);
+	struct pollfd quiet = {.fd = watch.memory, .events = POLLIN | POLLPRI};
+	assert_int_equal(layout.places[CGROUP_MEMORY].v2 ? 0 : poll(&quiet, 1, 0), 0);
+	drop(cgroup);
 }
 
 static void processes_are_refused(void **state)
@@ -745,6 +768,7 @@ int main(void)
 		TIDY(join_from_a_user_namespace),
 		TIDY(memory_kills),
 		TIDY(memory_suffices),
+		TIDY(container_limit_holds_for_executions),
 		TIDY(processes_are_refused),
 		TIDY(cpu_is_throttled),
 		TIDY(kill_an_execution),
