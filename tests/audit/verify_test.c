@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verification: each kind of tampering is seen, what a killed writer leaves is told apart, and a writer that meets either goes on. */
+#include <sys/resource.h>
+
 #include "fixture.h"
 
 /* Six lines over three days. */
@@ -254,6 +256,26 @@ static void test_crash_between_line_and_head(void **state)
 	expect_intact(8);
 }
 
+static int write_beyond_the_limit(void)
+{
+	/* Room for a head, and for no line behind those that are there. */
+	struct rlimit limit = {.rlim_cur = 300, .rlim_max = 300};
+
+	return setrlimit(RLIMIT_FSIZE, &limit) < 0 || try_write(DAY(2), "eight", NULL) != -EFBIG;
+}
+
+/* What was put right stays so, whatever becomes of the line: two lines behind would be no crash any more. */
+static void test_crash_of_two_writers(void **state)
+{
+	(void)state;
+	struct bytes head = read_bytes("head");
+
+	write_at(DAY(2), "seven");
+	put_back("head", &head);
+	assert_int_equal(in_child(write_beyond_the_limit), 0);
+	expect_intact(7);
+}
+
 static void test_crash_before_the_first_head(void **state)
 {
 	(void)state;
@@ -429,6 +451,20 @@ static void test_writer_meets_no_head_on_a_later_day(void **state)
 	assert_int_equal(verify().problems, 1);
 }
 
+static void test_what_was_found_outlives_a_failure(void **state)
+{
+	(void)state;
+	struct error err = {0};
+
+	assert_int_equal(unlink(path_of(DAY_2)), 0);
+	assert_int_equal(mkdir(path_of("audit_2020-03-04.jsonl"), 0700), 0);
+	assert_int_equal(try_write(DAY(3), "cannot be written", &err), -EISDIR);
+	assert_int_equal(rmdir(path_of("audit_2020-03-04.jsonl")), 0);
+	expect_problem(DAY_2 ":1: a writer found the log damaged: ");
+	write_at(DAY(3), "goes on");
+	expect_problem(DAY_2 ":1: a writer found the log damaged: ");
+}
+
 static void test_writer_meets_a_spoilt_head(void **state)
 {
 	(void)state;
@@ -525,6 +561,7 @@ int main(void)
 		SIX_TEST(test_line_that_is_too_long),
 		LOG_TEST(test_nothing_there),
 		SIX_TEST(test_crash_between_line_and_head),
+		SIX_TEST(test_crash_of_two_writers),
 		LOG_TEST(test_crash_before_the_first_head),
 		SIX_TEST(test_crash_on_the_first_line_of_a_day),
 		SIX_TEST(test_half_a_line),
@@ -536,6 +573,7 @@ int main(void)
 		SIX_TEST(test_writer_meets_a_removed_file),
 		SIX_TEST(test_writer_meets_no_head),
 		SIX_TEST(test_writer_meets_no_head_on_a_later_day),
+		SIX_TEST(test_what_was_found_outlives_a_failure),
 		SIX_TEST(test_writer_meets_a_spoilt_head),
 		SIX_TEST(test_writer_meets_neither_head_nor_lines),
 		SIX_TEST(test_writer_meets_garbage_without_head),
