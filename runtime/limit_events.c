@@ -12,8 +12,8 @@
 #include "recipe/faults.h"
 #include "recipe/monitor_private.h"
 
-/* A file system tells nobody that it is full: it is looked at this often. */
-#define STORAGE_LOOK_NS 500000000L
+/* A file system tells nobody that it is full, and pids.events of cgroup v1 wakes nobody: they are looked at this often. */
+#define LOOK_NS 500000000L
 
 #define STORAGE_LITTLE (128 * 1024)
 
@@ -88,29 +88,27 @@ static bool is_full(const struct storage_usage *usage)
 	return usage->bytes + little >= usage->bytes_limit || usage->inodes >= usage->inodes_limit;
 }
 
-static void on_storage(struct monitor *monitor, struct source *source, uint32_t events)
+static void look(struct monitor *monitor, struct source *source, uint32_t events)
 {
 	struct record_usage usage;
-	struct storage_usage now;
 	uint64_t expirations;
 
-	(void)events;
 	(void)!read(source->fd, &expirations, sizeof(expirations));
-	if (storage_usage(&monitor->sandbox->storage, &now) < 0 || !is_full(&now))
-		return;
+	on_processes(monitor, source, events);
 	take_usage(monitor, &usage);
-	breach(monitor, BREACH_STORAGE, &usage);
+	if (usage.storage_known && is_full(&usage.storage))
+		breach(monitor, BREACH_STORAGE, &usage);
 }
 
-static int watch_storage(struct monitor *monitor)
+static int start_looking(struct monitor *monitor)
 {
-	const struct timespec often = {.tv_nsec = STORAGE_LOOK_NS};
+	const struct timespec often = {.tv_nsec = LOOK_NS};
 	const struct itimerspec when = {.it_interval = often, .it_value = often};
 
-	monitor->storage = (struct source){timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), on_storage, NULL};
-	if (monitor->storage.fd < 0 || timerfd_settime(monitor->storage.fd, 0, &when, NULL) < 0)
+	monitor->look = (struct source){timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), look, NULL};
+	if (monitor->look.fd < 0 || timerfd_settime(monitor->look.fd, 0, &when, NULL) < 0)
 		return -errno;
-	return monitor_watch(monitor, &monitor->storage, EPOLLIN);
+	return monitor_watch(monitor, &monitor->look, EPOLLIN);
 }
 
 int limit_events_watch(struct monitor *monitor)
@@ -123,14 +121,12 @@ int limit_events_watch(struct monitor *monitor)
 
 	monitor->memory = (struct source){watch.memory, counts ? on_memory_events : on_memory, NULL};
 	monitor->processes = (struct source){watch.processes, on_processes, NULL};
-	monitor->storage.fd = -1;
+	monitor->look.fd = -1;
 	if (r == 0 && watch.memory >= 0)
 		r = monitor_watch(monitor, &monitor->memory, counts ? EPOLLPRI : EPOLLIN);
 	if (r == 0 && watch.processes >= 0)
 		r = monitor_watch(monitor, &monitor->processes, EPOLLPRI);
-	if (r == 0 && sandbox->storage.tree >= 0)
-		r = watch_storage(monitor);
-	return r;
+	return r < 0 ? r : start_looking(monitor);
 }
 
 void limit_events_conclude(struct monitor *monitor, int status)
@@ -154,5 +150,5 @@ void limit_events_conclude(struct monitor *monitor, int status)
 void limit_events_close(struct monitor *monitor)
 {
 	/* The cgroup's descriptors are its own. */
-	cleanup_fd(&monitor->storage.fd);
+	cleanup_fd(&monitor->look.fd);
 }

@@ -16,7 +16,7 @@ struct monitor {
 	int epoll;
 	struct source init, report, signals, wall;
 	struct source control, input, output; /* the terminal's */
-	struct source memory, processes, storage; /* the limits' */
+	struct source memory, processes, look; /* the limits' */
 	struct control *requests; /* of the other subcommands; NULL before CMD runs */
 	struct terminal terminal;
 	struct timespec since; /* when CMD was executed, CLOCK_MONOTONIC */
