@@ -27,6 +27,7 @@ mounts() {
 kinds=(well memory time forks)
 declare -A limit=([well]=max_memory_mb=64 [memory]=max_memory_mb=24 [time]=max_execution_time_seconds=1 [forks]=max_processes=6)
 declare -A wanted=([well]=0 [memory]=137 [time]=124 [forks]=0)
+# shellcheck disable=SC2016  # they expand inside
 declare -A work=(
 	[well]='echo done'
 	# A string that doubles until the limit ends it.

@@ -73,7 +73,6 @@ both "cpu: the throttling is on record" '.resource == "cpu" and .result == "thro
 for bad in max_memory_mb=0 max_memory_mb=-1 max_memory_mb=nan max_memory_mb=99999999999 max_memory_mb=16000000 max_memory_mb=64m \
 	max_cpu_cores=0 max_cpu_cores=-0.5 max_cpu_cores=inf max_cpu_cores=4000 max_processes=0 max_processes=2.5 max_execution_time_seconds=0 \
 	storage_quota_mb=0 max_file_descriptors=1 max_memory=64 max_memory_mb 'max_memory_mb=' =5; do
-	marker=$scratch/marker
 	run "$agentcore" run --root "$state" --audit-dir "$audit" --network none --limit "$bad" -- /bin/echo started
 	expect "--limit $bad is refused" 125 "${bad%%=*}"
 	[ -z "$output" ]
