@@ -37,7 +37,7 @@ int command_number(const char *text, char **end, unsigned *id)
 int command_user(const char *text, struct run_options *options, struct error *err)
 {
 	char *end;
-	unsigned uid, gid;
+	unsigned uid = 0, gid;
 	int r = command_number(text, &end, &uid);
 
 	gid = uid;

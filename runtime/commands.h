@@ -15,6 +15,7 @@ int command_run(int argc, char **argv); /* cmd_run.c */
 int command_layers(int argc, char **argv); /* cmd_layers.c */
 int command_audit_log(int argc, char **argv); /* cmd_audit_log.c: verify, show */
 int command_profile(int argc, char **argv); /* cmd_profile.c: list, show, generate, lint */
+int command_exec(int argc, char **argv); /* cmd_exec.c */
 int command_list(int argc, char **argv); /* cmd_list.c */
 int command_kill(int argc, char **argv); /* cmd_kill.c */
 int command_delete(int argc, char **argv); /* cmd_delete.c */

@@ -13,6 +13,7 @@ static const struct command_row {
 	const char *summary;
 } commands[] = {
 	{"run", command_run, "run a command in a sandbox"},
+	{"exec", command_exec, "run another command in a live sandbox"},
 	{"list", command_list, "list the sandboxes that are alive"},
 	{"kill", command_kill, "send a signal to a sandbox's command, or end the sandbox"},
 	{"delete", command_delete, "remove a sandbox, or what a killed one has left"},
