@@ -334,6 +334,13 @@ void judge_limit_share_at_most(const struct requirement *row, const struct obser
 
 /* --- Ends ------------------------------------------------------------------------------------------- */
 
+/* An execution that goes down with its container was killed; whose deadline it was is the container's to say. */
+static bool is_deadline_status(const struct requirement *row, int64_t status)
+{
+	bool with_container = row->trial.tier == TRIAL_EXEC && !(row->mask & LIMITS_CONTAINER_LIVES);
+	return status == STATUS_DEADLINE || (with_container && status == STATUS_KILLED);
+}
+
 /* The clock runs from the runtime's start at the earliest and from the load's at the latest. */
 void judge_limit_ended(const struct requirement *row, const struct observation *observed,
 		       const struct observation *control, struct verdict *verdict)
@@ -343,7 +350,7 @@ void judge_limit_ended(const struct requirement *row, const struct observation *
 	int64_t end = number_of(observed, "end_ms", -1), after = number_of(observed, "after_ready_ms", -1);
 	if (is_told(observed, "through"))
 		settle(verdict, STATUS_FAIL, "it was not ended: the limit is %lld ms", (long long)row->number);
-	else if (number_of(observed, "exit", -1) != STATUS_DEADLINE)
+	else if (!is_deadline_status(row, number_of(observed, "exit", -1)))
 		settle(verdict, STATUS_FAIL, "exit %lld instead of %d", (long long)number_of(observed, "exit", -1),
 		       STATUS_DEADLINE);
 	else if (end < row->number - LIMITS_EARLY_MS)

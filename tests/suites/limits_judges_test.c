@@ -334,6 +334,27 @@ static void the_container_of_an_execution_lives_on(void **state)
 	assert_int_equal(judge(&row, NULL, 0).status, STATUS_PASS);
 }
 
+/* Killed with its container is no answer where the deadline was the execution's own. */
+static void an_execution_may_go_down_with_its_container(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct verdict verdict = {.status = STATUS_ERROR};
+		struct requirement requirement = {
+			.control = SESSION_COUNT,
+			.number = 400,
+			.mask = i == 0 ? 0 : LIMITS_CONTAINER_LIVES,
+			.trial = {.limits = "", .load = "sleep 3000", .tier = TRIAL_EXEC},
+		};
+		struct observation observed = {
+			OBSERVED_DONE, facts_of("\"ready\":1,\"exit\":137,\"end_ms\":402,\"after_ready_ms\":380,"
+						"\"survivors_gone_ms\":0,\"sandbox_alive\":1")};
+		judge_limit_ended(&requirement, &observed, NULL, &verdict);
+		assert_int_equal(verdict.status, i == 0 ? STATUS_PASS : STATUS_FAIL);
+		json_decref(observed.facts);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +368,7 @@ int main(void)
 		cmocka_unit_test(a_timeout_is_one),
 		cmocka_unit_test(the_neighbour_must_be_unharmed),
 		cmocka_unit_test(the_container_of_an_execution_lives_on),
+		cmocka_unit_test(an_execution_may_go_down_with_its_container),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
