@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,8 +48,8 @@ static int check_directory(int fd, const char *path, uint64_t bytes, struct erro
 		return error_hint(err, "name one on a disk with --storage-dir");
 	}
 	if (bytes / (uint64_t)host.f_bsize > (uint64_t)host.f_blocks) {
-		(void)error_say(err, ENOSPC, "a storage quota of %llu MiB is more than all of the disk of %s",
-				(unsigned long long)(bytes >> 20), path);
+		(void)error_say(err, ENOSPC, "a storage quota of %" PRIu64 " MiB is more than all of the disk of %s",
+				bytes >> 20, path);
 		return error_hint(err,
 				  "lower storage_quota_mb, or name a directory on a larger disk with --storage-dir");
 	}
@@ -158,8 +159,8 @@ static int measure(struct storage *storage, uint64_t bytes, struct error *err)
 	storage->inodes = found.f_ffree;
 	if (storage->bytes <= bytes && bytes - storage->bytes <= storage_tolerance(bytes))
 		return 0;
-	(void)error_say(err, EUCLEAN, "the writable file system holds %llu bytes instead of %llu",
-			(unsigned long long)storage->bytes, (unsigned long long)bytes);
+	(void)error_say(err, EUCLEAN, "the writable file system holds %" PRIu64 " bytes instead of %" PRIu64,
+			storage->bytes, bytes);
 	return error_hint(err, "remove the templates in the storage directory");
 }
 

@@ -15,8 +15,10 @@
 #include "base/cleanup.h"
 #include "enforce/storage_internal.h"
 
-#define CONTROL      "/dev/loop-control"
-#define ATTEMPTS_MAX 1000 /* each failed one means that somebody else got a device */
+#define CONTROL     "/dev/loop-control"
+#define MARK        "loop-" /* and the number: a file in the directory for each node that appeared for us */
+#define NUMBERS_MAX 4096
+#define TRIES_MAX   8
 
 int storage_lock(int directory)
 {
@@ -40,41 +42,19 @@ static int open_control(struct error *err)
 	return error_hint(err, "the storage quota needs loop devices: modprobe loop");
 }
 
-/* The lowest number without a device: the one that LOOP_CTL_GET_FREE makes when all that exist are in use. */
-static int first_missing(void)
+/* The kernel shows the attributes of a device while it is bound.  Only a hint, to save the attempt. */
+static bool is_bound(int number)
 {
-	char path[32];
-	int number = 0;
+	char path[64];
 
-	do
-		(void)snprintf(path, sizeof(path), "/dev/loop%d", number);
-	while (access(path, F_OK) == 0 && number++ < INT16_MAX);
-	return number;
-}
-
-/* A device that is unbound now, remembered in the directory if it appeared just for us.  Its number, or a negative errno. */
-static int take_number(int directory, int control)
-{
-	int missing = first_missing();
-	int number = ioctl(control, LOOP_CTL_GET_FREE);
-
-	if (number < 0)
-		return -errno;
-	if (number == missing) {
-		char mark[32];
-		(void)snprintf(mark, sizeof(mark), "loop-%d", number);
-		_cleanup_fd_ int fd = openat(directory, mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (fd < 0)
-			return -errno;
-	}
-	return number;
+	(void)snprintf(path, sizeof(path), "/sys/block/loop%d/loop/autoclear", number);
+	return access(path, F_OK) == 0;
 }
 
 static int bind_image(int number, int image, int *device)
 {
 	char path[32];
-	struct loop_config config = {
-		.block_size = STORAGE_BLOCK, .fd = (unsigned)image, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
+	struct loop_config config = {.fd = (unsigned)image, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
 
 	(void)snprintf(path, sizeof(path), "/dev/loop%d", number);
 	(void)snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "agentcore");
@@ -85,10 +65,42 @@ static int bind_image(int number, int image, int *device)
 	return 0;
 }
 
-/* Between the search and the binding others may take the device (EBUSY) or remove it: our lock is ours alone. */
-static bool lost_race(int code)
+static bool is_missing(int code)
 {
-	return code == -EBUSY || code == -ENOENT || code == -ENXIO || code == -ENODEV;
+	return code == -ENOENT || code == -ENXIO || code == -ENODEV;
+}
+
+/*
+ * A new device, remembered in the directory, and that first: whoever is killed in between leaves a mark too many, not a
+ * node.  LOOP_CTL_GET_FREE would not tell whether it found the device or made it.
+ */
+static int make_node(int directory, int control, int number)
+{
+	char mark[32];
+
+	(void)snprintf(mark, sizeof(mark), MARK "%d", number);
+	_cleanup_fd_ int fd = openat(directory, mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(control, LOOP_CTL_ADD, number) >= 0)
+		return 0;
+	int r = -errno;
+	(void)unlinkat(directory, mark, 0);
+	return r == -EEXIST ? 0 : r; /* somebody else just did, and will remove it */
+}
+
+/* -EBUSY: somebody has it. */
+static int try_number(int directory, int control, int number, int image, int *device)
+{
+	int r = bind_image(number, image, device);
+
+	/* Others may remove it again while it is free: they do not know our lock. */
+	for (int i = 0; i < TRIES_MAX && is_missing(r); i++) {
+		r = make_node(directory, control, number);
+		if (r == 0)
+			r = bind_image(number, image, device);
+	}
+	return r;
 }
 
 int storage_loop_attach(int directory, int image, int *number, int *device, struct error *err)
@@ -100,20 +112,17 @@ int storage_loop_attach(int directory, int image, int *number, int *device, stru
 	if (r < 0)
 		return error_set(err, -r, "lock of the storage directory");
 
-	int found = -1;
-	for (int i = 0; i < ATTEMPTS_MAX; i++) {
-		found = take_number(directory, control);
-		r = found < 0 ? found : bind_image(found, image, device);
-		if (found < 0 || !lost_race(r))
-			break;
-	}
+	int at = 0;
+	for (r = -EBUSY; at < NUMBERS_MAX && r == -EBUSY; at++)
+		if (!is_bound(at))
+			r = try_number(directory, control, at, image, device);
 	storage_unlock(directory);
-	if (r < 0) {
-		(void)error_set(err, -r, found < 0 ? "free loop device" : "/dev/loop%d", found);
-		return lost_race(r) ? error_hint(err, "/dev must be a devtmpfs, where new devices appear") : r;
+	if (r == 0) {
+		*number = at - 1;
+		return 0;
 	}
-	*number = found;
-	return 0;
+	(void)error_set(err, -r, "/dev/loop%d", at - 1);
+	return is_missing(r) ? error_hint(err, "/dev must be a devtmpfs, where new devices appear") : r;
 }
 
 /* Marks are removed only when their device is: EBUSY is somebody who uses it, and ends later than we. */
@@ -126,7 +135,7 @@ static void remove_node(int directory, int control, const char *mark)
 		return;
 	if (ioctl(control, LOOP_CTL_REMOVE, number) == 0 || errno == ENODEV) {
 		char name[32];
-		(void)snprintf(name, sizeof(name), "loop-%ld", number);
+		(void)snprintf(name, sizeof(name), MARK "%ld", number);
 		(void)unlinkat(directory, name, 0);
 	}
 }
@@ -134,27 +143,26 @@ static void remove_node(int directory, int control, const char *mark)
 /* The marks, read through a descriptor of its own: the other's position would have to be set back. */
 static DIR *open_marks(int directory)
 {
-	_cleanup_fd_ int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-	if (dir)
-		fd = -1;
+	if (!dir)
+		cleanup_fd(&fd);
 	return dir;
 }
 
 void storage_loop_reclaim(int directory)
 {
-	static const char prefix[] = "loop-";
 	_cleanup_dir_ DIR *dir = open_marks(directory);
 	_cleanup_fd_ int control = -1;
 
 	for (const struct dirent *entry; dir && (entry = readdir(dir));) {
-		if (strncmp(entry->d_name, prefix, sizeof(prefix) - 1) != 0)
+		if (strncmp(entry->d_name, MARK, strlen(MARK)) != 0)
 			continue;
 		/* Without the lock a start that just found the device would find it gone. */
 		if (control < 0 && ((control = open(CONTROL, O_RDWR | O_CLOEXEC)) < 0 || storage_lock(directory) < 0))
 			return;
-		remove_node(directory, control, entry->d_name + sizeof(prefix) - 1);
+		remove_node(directory, control, entry->d_name + strlen(MARK));
 	}
 	if (control >= 0)
 		storage_unlock(directory);

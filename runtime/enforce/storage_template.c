@@ -6,6 +6,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -153,7 +154,7 @@ static int run_mkfs(char *const argv[], int directory, struct error *err)
 		return error_set(err, errno, "pipe from mkfs.ext4");
 	_cleanup_fd_ int from = ends[0], to = ends[1];
 
-	pid_t pid;
+	pid_t pid = -1;
 	int r = start_mkfs(argv, directory, to, &pid);
 	if (r < 0) {
 		(void)error_set(err, -r, "mkfs.ext4");
@@ -192,8 +193,8 @@ static int format(int directory, const struct shape *shape, struct error *err)
 			      (char[]){TEMPORARY},
 			      NULL};
 
-	(void)snprintf(group_blocks, sizeof(group_blocks), "-g%llu", (unsigned long long)shape->group_blocks);
-	(void)snprintf(inodes, sizeof(inodes), "-N%llu", (unsigned long long)(shape->group_inodes * shape->groups));
+	(void)snprintf(group_blocks, sizeof(group_blocks), "-g%" PRIu64, shape->group_blocks);
+	(void)snprintf(inodes, sizeof(inodes), "-N%" PRIu64, shape->group_inodes * shape->groups);
 	return run_mkfs(argv, directory, err);
 }
 
@@ -217,7 +218,7 @@ static int fit(int directory, int fd, struct shape *shape, uint64_t inodes, stru
 			return 0;
 		shape->blocks += shape->data - usable; /* modulo 2^64: may be less */
 	}
-	return error_say(err, EIO, "no ext4 for %llu blocks of data found", (unsigned long long)shape->data);
+	return error_say(err, EIO, "no ext4 for %" PRIu64 " blocks of data found", shape->data);
 }
 
 static int make(int directory, const char *name, struct shape *shape, uint64_t inodes, struct error *err)
@@ -263,8 +264,7 @@ int storage_template_open(int directory, uint64_t bytes, uint64_t inodes, struct
 	struct shape shape = {.data = bytes / STORAGE_BLOCK};
 	char name[64];
 
-	(void)snprintf(name, sizeof(name), "template-%llu-%llu.img", (unsigned long long)(bytes >> 20),
-		       (unsigned long long)inodes);
+	(void)snprintf(name, sizeof(name), "template-%" PRIu64 "-%" PRIu64 ".img", bytes >> 20, inodes);
 	int fd = open_made(directory, name, &shape, err);
 	if (fd != -ENOENT)
 		return fd;
