@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The OCI adapter in four parts: oci_config.c says the policy in the words of a config.json, oci_bundle.c lays the root
- * file system, oci_writable.c what of the host may be written in it, oci.c starts and removes the container.
+ * The OCI adapter in five parts: oci_config.c says the policy in the words of a config.json, oci_profile.c its seccomp
+ * profile, oci_bundle.c lays the root file system, oci_writable.c what of the host may be written in it, oci.c starts and
+ * removes the container.
  */
 #ifndef ADAPTERS_OCI_H
 #define ADAPTERS_OCI_H
@@ -41,6 +42,13 @@ struct oci_config_input {
 
 /* A fresh config.json document (runtime-spec 1.0.2).  NULL with err set. */
 json_t *oci_config_build(const struct oci_config_input *input, struct error *err);
+
+/*
+ * linux.seccomp of the launch's policy as the agentcore program writes it for Docker and its kind; its files go into bundle.
+ * A fresh document, or NULL with err set.
+ */
+json_t *oci_profile_generate(const struct adapter *adapter, const struct adapter_launch *launch, const char *bundle,
+			     struct error *err);
 
 /* The host's directories that become the container's, read-only; NULL-terminated. */
 extern const char *const oci_host_directories[];

@@ -186,13 +186,14 @@ struct kind {
 };
 
 static const struct kind kinds[RESIDUE_KINDS] = {
-	{"cgroup", list_cgroups, owns_cgroup, true},
-	{"mount", list_mounts, owns_mount, false},
-	{"", list_loops, owns_loop, false}, /* the device's name says it */
-	{"interface", list_interfaces, owns_all, false},
-	{"file", list_files, owns_all, true}, /* the last three list nothing that is not the sandbox's */
-	{"process", list_processes, owns_all, true},
-	{"namespace", list_namespaces, owns_all, false},
+	[RESIDUE_CGROUP] = {"cgroup", list_cgroups, owns_cgroup, true},
+	[RESIDUE_MOUNT] = {"mount", list_mounts, owns_mount, false},
+	[RESIDUE_LOOP] = {"", list_loops, owns_loop, false}, /* the device's name says it */
+	[RESIDUE_INTERFACE] = {"interface", list_interfaces, owns_all, false},
+	[RESIDUE_FILE] = {"file", list_files, owns_all,
+			  true}, /* the last three list nothing that is not the sandbox's */
+	[RESIDUE_PROCESS] = {"process", list_processes, owns_all, true},
+	[RESIDUE_NAMESPACE] = {"namespace", list_namespaces, owns_all, false},
 };
 
 /* --- The interface ---------------------------------------------------------------------------------- */

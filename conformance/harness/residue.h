@@ -16,7 +16,17 @@
 #include <sys/types.h>
 
 #define RESIDUE_NAMES_MAX 4
-#define RESIDUE_KINDS     7
+
+enum residue_kind {
+	RESIDUE_CGROUP,
+	RESIDUE_MOUNT,
+	RESIDUE_LOOP,
+	RESIDUE_INTERFACE,
+	RESIDUE_FILE,
+	RESIDUE_PROCESS,
+	RESIDUE_NAMESPACE,
+	RESIDUE_KINDS,
+};
 
 struct residue {
 	const char *names[RESIDUE_NAMES_MAX + 1]; /* words that are the sandbox's alone */

@@ -31,7 +31,7 @@ static void take_cgroup_at(const char *point, void *data)
 	if (snprintf(path, sizeof(path), "%s%s", point, held->below) >= (int)sizeof(path))
 		return;
 	/* One that was there before the start is not the sandbox's; it lives in it as its caller does. */
-	if (access(path, F_OK) == 0 && !set_has(held->residue->before[0], path))
+	if (access(path, F_OK) == 0 && !set_has(held->residue->before[RESIDUE_CGROUP], path))
 		set_add(held->residue->cgroups, path, "");
 }
 

@@ -230,9 +230,9 @@ static void look_after(struct run *run)
 
 static void tell(const struct run *run, json_t *facts)
 {
-	static const char *const prefixes[SIDES] = {"", "companion_"};
-	for (size_t i = 0; i < run->count; i++)
-		trial_side_tell(&run->sides[i], prefixes[i], facts);
+	trial_side_tell(&run->sides[MAIN], "", facts);
+	if (run->count > 1)
+		trial_side_tell(&run->sides[COMPANION], "companion_", facts);
 	if (!run->looked)
 		return;
 	if (run->trial->tier == TRIAL_EXEC)
