@@ -27,6 +27,8 @@ void monitor_kill(const struct monitor *monitor)
 {
 	/* PID 1 takes everyone with it: double-forked, stopped or deaf to SIGTERM. */
 	(void)kill(monitor->sandbox->init, SIGKILL);
+	if (monitor->sandbox->cgroup)
+		cgroup_lift_cpu(monitor->sandbox->cgroup);
 }
 
 /* The monitor cannot do its part: the sandbox must not go on without it. */

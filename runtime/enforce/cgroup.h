@@ -138,6 +138,12 @@ int cgroup_usage(const struct cgroup *cgroup, struct cgroup_usage *usage);
 /* --- End ------------------------------------------------------------------------------------------- */
 
 /*
+ * Let what was killed die at full speed: a throttled process does not even die before its next period, and a tree of them takes
+ * many.  For after the kill; there is no way back.  Nothing is reported: without it they die later.
+ */
+void cgroup_lift_cpu(const struct cgroup *cgroup);
+
+/*
  * Kill every member, below too, without a race: v2 cgroup.kill; v1 freeze, SIGKILL to all, thaw; v1 without freezer: again and again
  * until none is left, bounded.  Returns when none is left: 0, or -ETIMEDOUT after timeout_ms.
  */

@@ -318,6 +318,16 @@ static int kill_in_rounds(const struct cgroup *cgroup, unsigned dirs, int64_t de
 	}
 }
 
+void cgroup_lift_cpu(const struct cgroup *cgroup)
+{
+	const struct cgroup_dir *dir = cgroup_dir_of(cgroup, CGROUP_CPU);
+
+	if (dir && dir->v2)
+		(void)io_write_file(dir->fd, "cpu.max", "max");
+	else if (dir)
+		(void)io_write_file(dir->fd, "cpu.cfs_quota_us", "-1");
+}
+
 int cgroup_kill(struct cgroup *cgroup, int timeout_ms, struct error *err)
 {
 	int64_t deadline = cgroup_clock_ms() + timeout_ms;
@@ -327,6 +337,7 @@ int cgroup_kill(struct cgroup *cgroup, int timeout_ms, struct error *err)
 		if (cgroup->dirs[i].v2 && io_write_file(cgroup->dirs[i].fd, "cgroup.kill", "1") == 0)
 			killed |= 1u << i;
 	}
+	cgroup_lift_cpu(cgroup);
 	int r = kill_in_rounds(cgroup, all & ~killed, deadline);
 	for (size_t i = 0; r == 0 && i < cgroup->count; i++) {
 		if (killed & 1u << i)
