@@ -164,19 +164,19 @@ static int measure(struct storage *storage, uint64_t bytes, struct error *err)
 	return error_hint(err, "remove the templates in the storage directory");
 }
 
-static int fill(struct storage *storage, uint64_t bytes, uint64_t inodes, struct error *err)
+static int fill(int directory, uint64_t bytes, uint64_t inodes, struct storage *storage, struct error *err)
 {
-	_cleanup_fd_ int template = storage_template_open(storage->directory, bytes, inodes, err);
+	_cleanup_fd_ int template = storage_template_open(directory, bytes, inodes, err);
 	if (template <0)
 		return template;
-	_cleanup_fd_ int image = open_image(storage->directory, err);
+	_cleanup_fd_ int image = open_image(directory, err);
 	if (image < 0)
 		return image;
 	_cleanup_fd_ int device = -1;
 	/* Bound while it is empty: LOOP_CONFIGURE syncs the file to the disk.  The device sees what is written later. */
 	int r = set_size(template, image, err);
 	if (r == 0)
-		r = storage_loop_attach(storage->directory, image, &storage->loop_number, &device, err);
+		r = storage_loop_attach(image, &storage->loop_number, &device, err);
 	if (r == 0)
 		r = copy_data(template, image, err);
 	if (r == 0)
@@ -187,10 +187,11 @@ static int fill(struct storage *storage, uint64_t bytes, uint64_t inodes, struct
 int storage_create(const char *directory, uint64_t bytes, uint64_t inodes, struct storage *storage, struct error *err)
 {
 	struct storage made = STORAGE_NONE;
-	int r = open_directory(directory, bytes, &made.directory, err);
+	_cleanup_fd_ int fd = -1;
+	int r = open_directory(directory, bytes, &fd, err);
 
 	if (r == 0)
-		r = fill(&made, bytes, inodes, err);
+		r = fill(fd, bytes, inodes, &made, err);
 	if (r < 0)
 		storage_release(&made);
 	else
@@ -216,8 +217,6 @@ int storage_usage(const struct storage *storage, struct storage_usage *usage)
 void storage_release(struct storage *storage)
 {
 	cleanup_fd(&storage->tree);
-	if (storage->directory >= 0)
-		storage_loop_reclaim(storage->directory);
-	cleanup_fd(&storage->directory);
+	storage_loop_reclaim();
 	*storage = STORAGE_NONE;
 }

@@ -6,9 +6,8 @@
  * The image is a sparse copy of a template, and has no name; the device lets go of it by itself (LO_FLAGS_AUTOCLEAR)
  * when the last mount is gone, also after SIGKILL of everybody.
  *
- * Nodes above those that the machine has from its boot (loop0 to loop7, mostly) appear when that many sandboxes are alive.
- * Those that appeared for us are remembered in the directory as files loop-N, and whoever ends next removes what is unbound.
- * Nodes of others are never removed.
+ * Nodes above those that the machine has from its boot (loop0 to loop7, mostly) are made when that many sandboxes are alive.
+ * They are remembered in /run/agentcore-loop, and whoever ends next removes those that are free.  Nodes of others are never removed.
  */
 #ifndef ENFORCE_STORAGE_H
 #define ENFORCE_STORAGE_H
@@ -20,14 +19,13 @@
 struct storage {
 	int tree; /* detached mount (fsmount(2)), or -1 */
 	int loop_number; /* N of /dev/loopN, or -1 */
-	int directory; /* where templates, images and marks lie, or -1 */
 	uint64_t bytes, inodes; /* what was free at first */
 };
 
 #define STORAGE_NONE                                                                                                   \
 	(struct storage)                                                                                               \
 	{                                                                                                              \
-		-1, -1, -1, 0, 0                                                                                       \
+		-1, -1, 0, 0                                                                                           \
 	}
 
 /*

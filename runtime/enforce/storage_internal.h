@@ -9,13 +9,6 @@
 
 #define STORAGE_BLOCK 4096u
 
-/*
- * The lock of the directory: templates are made and loop devices taken under it.  Held until storage_unlock or the
- * end of the process.  0, or a negative errno.
- */
-int storage_lock(int directory);
-void storage_unlock(int directory);
-
 /* The template for this size, made where it is missing or damaged.  A descriptor to read from, or a negative errno with err set. */
 int storage_template_open(int directory, uint64_t bytes, uint64_t inodes, struct error *err);
 
@@ -26,9 +19,9 @@ uint64_t storage_tolerance(uint64_t bytes);
  * Bind image to a free loop device, which lets go of it when its last user is gone.  0 with *number set and *device
  * open (close it once it is mounted), or a negative errno with err set and nothing bound.
  */
-int storage_loop_attach(int directory, int image, int *number, int *device, struct error *err);
+int storage_loop_attach(int image, int *number, int *device, struct error *err);
 
 /* Remove the nodes that appeared for us and that nobody uses now. */
-void storage_loop_reclaim(int directory);
+void storage_loop_reclaim(void);
 
 #endif

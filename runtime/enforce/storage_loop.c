@@ -10,36 +10,37 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "enforce/storage_internal.h"
 
 #define CONTROL     "/dev/loop-control"
-#define MARK        "loop-" /* and the number: a file in the directory for each node that appeared for us */
 #define NUMBERS_MAX 4096
-#define TRIES_MAX   8
+#define LOST_MAX    8 /* new nodes that somebody who does not know our lock removed at once */
 
-int storage_lock(int directory)
+/*
+ * For each node that appeared for us an empty file with its number.  One place for the whole machine, as the nodes are, and
+ * as they are gone with the next boot.
+ */
+#define MARKS "/run/agentcore-loop"
+
+/* Locked until it is closed.  -ENOENT without make: no node ever appeared for us. */
+static int open_marks(bool make)
 {
-	while (flock(directory, LOCK_EX) < 0)
+	if (make && mkdir(MARKS, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	_cleanup_fd_ int fd = open(MARKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return -EPERM;
+	while (flock(fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return -errno;
-	return 0;
-}
-
-void storage_unlock(int directory)
-{
-	(void)flock(directory, LOCK_UN);
-}
-
-static int open_control(struct error *err)
-{
-	int control = open(CONTROL, O_RDWR | O_CLOEXEC);
-	if (control >= 0)
-		return control;
-	(void)error_set(err, errno, "%s", CONTROL);
-	return error_hint(err, "the storage quota needs loop devices: modprobe loop");
+	return TAKE_FD(fd);
 }
 
 /* The kernel shows the attributes of a device while it is bound.  Only a hint, to save the attempt. */
@@ -71,99 +72,84 @@ static bool is_missing(int code)
 }
 
 /*
- * A new device, remembered in the directory, and that first: whoever is killed in between leaves a mark too many, not a
+ * A new device, remembered among the marks, and that first: whoever is killed in between leaves a mark too many, not a
  * node.  LOOP_CTL_GET_FREE would not tell whether it found the device or made it.
  */
-static int make_node(int directory, int control, int number)
+static int make_node(int marks, int control, int number)
 {
-	char mark[32];
+	char mark[16];
 
-	(void)snprintf(mark, sizeof(mark), MARK "%d", number);
-	_cleanup_fd_ int fd = openat(directory, mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
+	(void)snprintf(mark, sizeof(mark), "%d", number);
+	_cleanup_fd_ int fd = openat(marks, mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 && errno != EEXIST)
 		return -errno;
 	if (ioctl(control, LOOP_CTL_ADD, number) >= 0)
 		return 0;
 	int r = -errno;
-	(void)unlinkat(directory, mark, 0);
-	return r == -EEXIST ? 0 : r; /* somebody else just did, and will remove it */
-}
-
-/* -EBUSY: somebody has it. */
-static int try_number(int directory, int control, int number, int image, int *device)
-{
-	int r = bind_image(number, image, device);
-
-	/* Others may remove it again while it is free: they do not know our lock. */
-	for (int i = 0; i < TRIES_MAX && is_missing(r); i++) {
-		r = make_node(directory, control, number);
-		if (r == 0)
-			r = bind_image(number, image, device);
-	}
+	if (fd >= 0) /* an older mark is that of an older node */
+		(void)unlinkat(marks, mark, 0);
 	return r;
 }
 
-int storage_loop_attach(int directory, int image, int *number, int *device, struct error *err)
+/* -EBUSY: somebody has it. */
+static int try_number(int control, int number, int image, int *device)
 {
-	_cleanup_fd_ int control = open_control(err);
-	if (control < 0)
-		return control;
-	int r = storage_lock(directory);
-	if (r < 0)
-		return error_set(err, -r, "lock of the storage directory");
+	int r = bind_image(number, image, device);
 
-	int at = 0;
-	for (r = -EBUSY; at < NUMBERS_MAX && r == -EBUSY; at++)
-		if (!is_bound(at))
-			r = try_number(directory, control, at, image, device);
-	storage_unlock(directory);
+	if (!is_missing(r))
+		return r;
+	/* Held until it is bound: whoever ends removes what is marked and free. */
+	_cleanup_fd_ int marks = open_marks(true);
+	if (marks < 0)
+		return marks;
+	r = make_node(marks, control, number);
+	/* There, but not to be opened: it is on its way out, which takes some milliseconds. */
+	if (r == -EEXIST)
+		return -EBUSY;
+	return r < 0 ? r : bind_image(number, image, device);
+}
+
+int storage_loop_attach(int image, int *number, int *device, struct error *err)
+{
+	_cleanup_fd_ int control = open(CONTROL, O_RDWR | O_CLOEXEC);
+	if (control < 0) {
+		(void)error_set(err, errno, "%s", CONTROL);
+		return error_hint(err, "the storage quota needs loop devices: modprobe loop");
+	}
+
+	int last = -1, r = -EBUSY;
+	for (int lost = 0; last + 1 < NUMBERS_MAX && (r == -EBUSY || (is_missing(r) && lost++ < LOST_MAX));)
+		if (!is_bound(++last))
+			r = try_number(control, last, image, device);
 	if (r == 0) {
-		*number = at - 1;
+		*number = last;
 		return 0;
 	}
-	(void)error_set(err, -r, "/dev/loop%d", at - 1);
+	(void)error_set(err, -r, "/dev/loop%d, whose mark would lie in %s", last, MARKS);
 	return is_missing(r) ? error_hint(err, "/dev must be a devtmpfs, where new devices appear") : r;
 }
 
-/* Marks are removed only when their device is: EBUSY is somebody who uses it, and ends later than we. */
-static void remove_node(int directory, int control, const char *mark)
+/* Its mark goes with it.  EBUSY: somebody uses it, and ends later than we. */
+static void remove_node(int marks, int control, const char *mark)
 {
 	char *end;
 	long number = strtol(mark, &end, 10);
 
 	if (end == mark || *end || number < 0)
 		return;
-	if (ioctl(control, LOOP_CTL_REMOVE, number) == 0 || errno == ENODEV) {
-		char name[32];
-		(void)snprintf(name, sizeof(name), MARK "%ld", number);
-		(void)unlinkat(directory, name, 0);
-	}
+	if (ioctl(control, LOOP_CTL_REMOVE, number) == 0 || errno == ENODEV)
+		(void)unlinkat(marks, mark, 0);
 }
 
-/* The marks, read through a descriptor of its own: the other's position would have to be set back. */
-static DIR *open_marks(int directory)
+void storage_loop_reclaim(void)
 {
-	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
+	int marks = open_marks(false);
+	if (marks < 0)
+		return;
+	_cleanup_fd_ int control = open(CONTROL, O_RDWR | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = fdopendir(marks);
 	if (!dir)
-		cleanup_fd(&fd);
-	return dir;
-}
-
-void storage_loop_reclaim(int directory)
-{
-	_cleanup_dir_ DIR *dir = open_marks(directory);
-	_cleanup_fd_ int control = -1;
-
-	for (const struct dirent *entry; dir && (entry = readdir(dir));) {
-		if (strncmp(entry->d_name, MARK, strlen(MARK)) != 0)
-			continue;
-		/* Without the lock a start that just found the device would find it gone. */
-		if (control < 0 && ((control = open(CONTROL, O_RDWR | O_CLOEXEC)) < 0 || storage_lock(directory) < 0))
-			return;
-		remove_node(directory, control, entry->d_name + strlen(MARK));
-	}
-	if (control >= 0)
-		storage_unlock(directory);
+		cleanup_fd(&marks);
+	for (const struct dirent *entry; dir && control >= 0 && (entry = readdir(dir));)
+		remove_node(marks, control, entry->d_name);
 }

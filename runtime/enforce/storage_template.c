@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -268,13 +269,13 @@ int storage_template_open(int directory, uint64_t bytes, uint64_t inodes, struct
 	int fd = open_made(directory, name, &shape, err);
 	if (fd != -ENOENT)
 		return fd;
-	int r = storage_lock(directory);
-	if (r < 0)
-		return error_set(err, -r, "lock of the storage directory");
-	/* Another start may have made it while we waited. */
+	/* Another start may make it: wait for that, and look again. */
+	while (flock(directory, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return error_set(err, errno, "lock of the storage directory");
 	fd = open_made(directory, name, &shape, err);
 	if (fd == -ENOENT)
 		fd = make(directory, name, &shape, inodes, err);
-	storage_unlock(directory);
+	(void)flock(directory, LOCK_UN);
 	return fd;
 }

@@ -29,6 +29,8 @@
 #define INODES   2048u
 #define TEMPLATE "template-8-2048.img"
 #define HOLD_MAX 64u
+#define GOOD     '+'
+#define BAD      '-'
 #define SLACK    (64 * 1024u) /* directories and extent trees */
 
 static char directory[64];
@@ -398,23 +400,55 @@ static void a_template_that_lies_is_refused(void **state)
 	assert_refused(directory, EUCLEAN, "instead of 8388608");
 }
 
-/* In a child: make n, say so, and wait to be told (or killed).  0 when all went well. */
+/* Marked nodes that are free.  Others on the machine may be between their end and their look at the marks. */
+static size_t free_nodes(void)
+{
+	size_t found = 0;
+	_cleanup_dir_ DIR *dir = opendir("/run/agentcore-loop");
+
+	for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+		char path[300];
+		(void)snprintf(path, sizeof(path), "/sys/block/loop%s/loop", entry->d_name);
+		found += entry->d_name[0] != '.' && access(path, F_OK) < 0;
+	}
+	return found;
+}
+
+/* After the next one has come and gone. */
+static bool no_free_node_stays(void)
+{
+	for (int i = 0; i < 100; i++) {
+		struct storage storage = create(4 * MIB, 1024);
+		storage_release(&storage);
+		if (free_nodes() == 0)
+			return true;
+		(void)poll(NULL, 0, 50);
+	}
+	return false;
+}
+
+static bool make_all(struct storage *storages, size_t n)
+{
+	struct error err = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		storages[i] = STORAGE_NONE;
+		if (storage_create(directory, 4 * MIB, 1024, &storages[i], &err) < 0)
+			error_print(&err, "storage_test", STDERR_FILENO);
+		if (mkdirat(storages[i].tree, "mine", 0700) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* In a child: make n, say how it went, and wait to be told (or killed).  The exit status. */
 static int hold(int ready, int go, size_t n)
 {
 	struct storage storages[HOLD_MAX];
-	struct error err = {0};
-	char byte = 'x';
+	char byte = make_all(storages, n) ? GOOD : BAD;
 
-	for (size_t i = 0; i < n; i++) {
-		if (storage_create(directory, 4 * MIB, 1024, &storages[i], &err) < 0) {
-			error_print(&err, "storage_test", STDERR_FILENO);
-			return 1;
-		}
-		if (mkdirat(storages[i].tree, "mine", 0700) < 0)
-			return 2;
-	}
-	if (write(ready, &byte, 1) != 1 || read(go, &byte, 1) < 0)
-		return 3;
+	if (write(ready, &byte, 1) != 1 || read(go, &byte, 1) < 0 || byte != GOOD)
+		return 1;
 	for (size_t i = 0; i < n; i++)
 		storage_release(&storages[i]);
 	return 0;
@@ -439,8 +473,8 @@ static void twenty_at_once_get_one_each_and_leave_nothing(void **state)
 	}
 	(void)close(ready[1]);
 	size_t alive = 0;
-	while (alive < 20 && read(ready[0], &byte, 1) == 1)
-		alive++;
+	for (size_t i = 0; i < 20 && read(ready[0], &byte, 1) == 1; i++)
+		alive += byte == GOOD;
 	size_t bound = bound_devices();
 	(void)close(go[1]);
 	for (size_t i = 0; i < 20; i++) {
@@ -453,8 +487,7 @@ static void twenty_at_once_get_one_each_and_leave_nothing(void **state)
 	assert_int_equal(alive, 20);
 	assert_int_equal(bound, 20);
 	assert_nothing_bound();
-	/* A node that was in use when the last but one looked is removed by the last. */
-	assert_int_equal(count("loop-", false), 0);
+	assert_true(no_free_node_stays());
 	assert_int_equal(count("", false), 1);
 }
 
@@ -483,20 +516,17 @@ static void after_a_kill_nothing_is_bound_and_the_next_reclaims(void **state)
 		_exit(hold(ready[1], go[0], n));
 	(void)close(ready[1]);
 	ssize_t got = read(ready[0], &byte, 1);
-	size_t bound = bound_devices(), marks = count("loop-", false);
+	size_t bound = bound_devices();
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	(void)close(ready[0]);
 	(void)close(go[0]);
 	(void)close(go[1]);
 	assert_int_equal(got, 1);
+	assert_int_equal(byte, GOOD);
 	assert_int_equal(bound, n);
-	assert_true(marks >= 1);
 	assert_nothing_bound();
-	struct storage storage = create(BYTES, INODES);
-	storage_release(&storage);
-	assert_int_equal(count("loop-", false), 0);
-	assert_nothing_bound();
+	assert_true(no_free_node_stays());
 }
 
 int main(void)
