@@ -108,6 +108,23 @@ static bool op_patch(const struct operands *on)
 	return changed;
 }
 
+static bool change_integer(const struct operands *on, json_int_t factor, json_int_t summand)
+{
+	json_t *now = on->parent ? json_object_get(on->parent, on->key) : NULL;
+	json_int_t before = json_integer_value(now), after = before * factor + summand;
+	return json_is_integer(now) && after != before && json_integer_set(now, after) == 0;
+}
+
+static bool op_times(const struct operands *on)
+{
+	return change_integer(on, json_integer_value(on->value), 0);
+}
+
+static bool op_plus(const struct operands *on)
+{
+	return change_integer(on, 1, json_integer_value(on->value));
+}
+
 static json_t *seccomp_rules(const struct operands *on)
 {
 	return json_object_get(json_object_get(json_object_get(on->document, "linux"), "seccomp"), "syscalls");
@@ -154,6 +171,8 @@ static bool (*const operations[])(const struct operands *on) = {
 	[EDIT_APPEND] = op_append,
 	[EDIT_DROP] = op_drop,
 	[EDIT_PATCH] = op_patch,
+	[EDIT_TIMES] = op_times,
+	[EDIT_PLUS] = op_plus,
 	[EDIT_SECCOMP_ALLOW] = op_seccomp_allow,
 	[EDIT_SECCOMP_ERRNO] = op_seccomp_errno,
 };

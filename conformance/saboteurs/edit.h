@@ -14,6 +14,8 @@ enum edit_op {
 	EDIT_APPEND, /* the array at path gets value as its last element; made where it is missing */
 	EDIT_DROP, /* of the array at path, every element that matches goes; there must be one */
 	EDIT_PATCH, /* value's members are laid over every matching element of the array at path (null: it goes) */
+	EDIT_TIMES, /* the integer at path is multiplied by value */
+	EDIT_PLUS, /* value is added to the integer at path */
 	EDIT_SECCOMP_ALLOW, /* the system call that value names is allowed whatever its arguments are */
 	EDIT_SECCOMP_ERRNO, /* every rule, and the default, that answers errno value.from answers value.to */
 };

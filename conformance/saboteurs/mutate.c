@@ -2,6 +2,7 @@
 #include "saboteurs/mutate.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,154 +14,106 @@
 #include "harness/requirement.h"
 #include "harness/run.h"
 #include "report/result.h"
+#include "saboteurs/ground.h"
 #include "saboteurs/judgement.h"
 #include "saboteurs/saboteur.h"
 
-#define CHOSEN_MAX 64
 /* Of one saboteur, ids of a kind: a sandbox that does not start has hundreds. */
 #define PRINTED_MAX 40
 
 struct options {
-	const char *runtime;
-	const char *shim; /* NULL: oci-saboteur beside this program */
-	enum profile profile;
-	const struct saboteur *chosen[CHOSEN_MAX];
-	size_t count;
-	bool list, thorough;
+	struct trying trying;
+	bool list;
 };
 
-static int choose(struct options *options, const char *name, struct error *err)
+static bool is_chosen(const struct trying *trying, const struct saboteur *row)
+{
+	for (size_t i = 0; i < trying->count; i++)
+		if (trying->rows[i] == row)
+			return true;
+	return false;
+}
+
+static int choose(struct trying *trying, const struct saboteur *row, struct error *err)
+{
+	if (is_chosen(trying, row))
+		return 0;
+	if (trying->count == GROUND_ROWS_MAX)
+		return error_say(err, EINVAL, "more than %d saboteurs", GROUND_ROWS_MAX);
+	trying->rows[trying->count++] = row;
+	return 0;
+}
+
+static int choose_name(struct trying *trying, const char *name, struct error *err)
 {
 	const struct saboteur *row = saboteur_find(name);
-	if (!row)
-		return error_say(err, EINVAL, "no saboteur %s (see --list)", name);
-	if (options->count == CHOSEN_MAX)
-		return error_say(err, EINVAL, "more than %d saboteurs", CHOSEN_MAX);
-	options->chosen[options->count++] = row;
-	return 0;
+	return row ? choose(trying, row, err) : error_say(err, EINVAL, "no saboteur %s (see --list)", name);
+}
+
+static int choose_glob(struct trying *trying, const char *glob, struct error *err)
+{
+	size_t before = trying->count;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < saboteur_count; i++)
+		if (fnmatch(glob, saboteur_rows[i].name, 0) == 0)
+			r = choose(trying, &saboteur_rows[i], err);
+	return r == 0 && trying->count == before ? error_say(err, EINVAL, "no saboteur matches %s (see --list)", glob)
+						 : r;
+}
+
+static int take_option(struct options *options, int option, const char *value, struct error *err)
+{
+	struct trying *trying = &options->trying;
+	switch (option) {
+	case 'r':
+		trying->runtime = value;
+		return 0;
+	case 's':
+		return choose_name(trying, value, err);
+	case 'f':
+		return choose_glob(trying, value, err);
+	case 'p':
+		return profile_from_name(&trying->profile, value, err);
+	case 'x':
+		trying->shim = value;
+		return 0;
+	case 'l':
+		options->list = true;
+		return 0;
+	case 't':
+		trying->thorough = true;
+		return 0;
+	default:
+		return error_say(err, EINVAL, "bad option");
+	}
 }
 
 static int parse(struct options *options, int argc, char **argv, struct error *err)
 {
 	static const struct option names[] = {
-		{"runtime", required_argument, NULL, 'r'},
-		{"saboteur", required_argument, NULL, 's'},
-		{"profile", required_argument, NULL, 'p'},
-		{"shim", required_argument, NULL, 'x'},
-		{"list", no_argument, NULL, 'l'},
-		{"thorough", no_argument, NULL, 't'},
-		{NULL, 0, NULL, 0},
+		{"runtime", required_argument, NULL, 'r'}, {"saboteur", required_argument, NULL, 's'},
+		{"filter", required_argument, NULL, 'f'},  {"profile", required_argument, NULL, 'p'},
+		{"shim", required_argument, NULL, 'x'},    {"list", no_argument, NULL, 'l'},
+		{"thorough", no_argument, NULL, 't'},      {NULL, 0, NULL, 0},
 	};
-	*options = (struct options){.runtime = "crun", .profile = PROFILE_STANDARD};
+	*options = (struct options){.trying = {.runtime = "crun", .profile = PROFILE_STANDARD}};
 	optind = 1;
 	int option, r = 0;
-	while (r == 0 && (option = getopt_long(argc, argv, "", names, NULL)) >= 0) {
-		if (option == 'r')
-			options->runtime = optarg;
-		else if (option == 's')
-			r = choose(options, optarg, err);
-		else if (option == 'p')
-			r = profile_from_name(&options->profile, optarg, err);
-		else if (option == 'x')
-			options->shim = optarg;
-		else if (option == 'l')
-			options->list = true;
-		else if (option == 't')
-			options->thorough = true;
-		else
-			r = error_say(err, EINVAL, "bad option");
-	}
+	while (r == 0 && (option = getopt_long(argc, argv, "", names, NULL)) >= 0)
+		r = take_option(options, option, optarg, err);
 	if (r == 0 && optind < argc)
 		r = error_say(err, EINVAL, "%s: not an option", argv[optind]);
-	bool all = options->count == 0;
-	for (size_t i = 0; r == 0 && all && i < saboteur_count; i++)
-		r = choose(options, saboteur_rows[i].name, err);
-	return r;
+	return r == 0 && options->trying.count == 0 ? choose_glob(&options->trying, "*", err) : r;
 }
 
-static int list(void)
+static int list(const struct trying *trying)
 {
-	for (size_t i = 0; i < saboteur_count; i++)
-		(void)printf("%-26s %s\n", saboteur_rows[i].name, saboteur_rows[i].breaks);
+	for (size_t i = 0; i < trying->count; i++)
+		(void)printf("%-26s %s\n", trying->rows[i]->name, trying->rows[i]->breaks);
 	return CONFORMANCE_OK;
 }
 
-static int find_shim(const struct options *options, char path[PATH_MAX], struct error *err)
-{
-	static const char name[] = "oci-saboteur";
-	if (options->shim) {
-		(void)snprintf(path, PATH_MAX, "%s", options->shim);
-	} else {
-		ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
-		if (length < 0)
-			return error_set(err, errno, "read /proc/self/exe");
-		path[length] = '\0';
-		char *file = strrchr(path, '/') + 1;
-		if (file - path + sizeof(name) > PATH_MAX)
-			return error_say(err, ENAMETOOLONG, "%s", path);
-		memcpy(file, name, sizeof(name));
-	}
-	return access(path, X_OK) < 0 ? error_set(err, errno, "%s", path) : 0;
-}
-
-/*
- * Left out unless --thorough, for time: "workloads", which a runtime that is too lax does not fail, and the many cases
- * of "seccomp" where the saboteur leaves the filter as it is (saboteur NULL: the baseline, which has those too).
- */
-static bool is_left_out(const struct options *options, const struct saboteur *saboteur, const char *suite)
-{
-	if (options->thorough)
-		return false;
-	return strcmp(suite, "workloads") == 0 || (saboteur && !saboteur->seccomp && strcmp(suite, "seccomp") == 0);
-}
-
-static void choose_suites(struct run_options *run, const struct options *options, const struct saboteur *saboteur)
-{
-	const struct suite **suites;
-	size_t count = suites_all(&suites);
-	for (size_t i = 0; i < count && run->suite_count < RUN_LIST_MAX; i++) {
-		if (!is_left_out(options, saboteur, suites[i]->name))
-			run->suites[run->suite_count++] = suites[i]->name;
-	}
-}
-
-/* The results of the suites that the saboteur is tried on. */
-static json_t *comparable(const struct options *options, const struct saboteur *saboteur, json_t *baseline)
-{
-	json_t *subset = json_array(), *result;
-	size_t i;
-	json_array_foreach(baseline, i, result)
-	{
-		const char *area = json_string_value(json_object_get(result, "area"));
-		if (!area || !is_left_out(options, saboteur, area))
-			json_array_append(subset, result);
-	}
-	return subset;
-}
-
-/* One run of the suite over the shim as the environment has set it up. */
-static int run_suite(const struct options *options, const struct saboteur *saboteur, const char *shim, const char *file,
-		     struct results *results, struct error *err)
-{
-	struct run_options run = {
-		.runtime = shim,
-		.adapter = "oci",
-		.profiles = {options->profile},
-		.profile_count = 1,
-		.jsonl = file,
-	};
-	choose_suites(&run, options, saboteur);
-	struct summary summary;
-	int r = conformance_run(&run, &summary, err);
-	return r < 0 ? r : results_load(results, file, err);
-}
-
-static int set_saboteur(const struct options *options, const char *name, struct error *err)
-{
-	if (setenv(SABOTEUR_ENV_NAME, name, 1) < 0 || setenv(SABOTEUR_ENV_RUNTIME, options->runtime, 1) < 0)
-		return error_set(err, errno, "setenv");
-	return 0;
-}
+/* --- Saying ----------------------------------------------------------------------------------------- */
 
 static double seconds(const struct results *results)
 {
@@ -169,9 +122,11 @@ static double seconds(const struct results *results)
 
 static void print_ids(const char *what, const json_t *ids)
 {
-	json_t *id;
-	size_t i;
-	json_array_foreach(ids, i, id)(void) printf("    %s: %s\n", what, json_string_value(id));
+	size_t count = json_array_size(ids);
+	for (size_t i = 0; i < count && i < PRINTED_MAX; i++)
+		(void)printf("    %s: %s\n", what, json_string_value(json_array_get(ids, i)));
+	if (count > PRINTED_MAX)
+		(void)printf("    %s: %zu more\n", what, count - PRINTED_MAX);
 }
 
 static void print_judgement(const struct saboteur *saboteur, const struct judgement *judgement, double duration)
@@ -182,35 +137,6 @@ static void print_judgement(const struct saboteur *saboteur, const struct judgem
 	print_ids("stray", judgement->strays);
 	print_ids("not measured", judgement->unmeasured);
 	(void)fflush(stdout);
-}
-
-struct score {
-	size_t killed, clean;
-	const char *survivors[CHOSEN_MAX];
-	size_t survivor_count;
-};
-
-static int try_saboteur(const struct options *options, const char *shim, const char *file,
-			const struct saboteur *saboteur, const struct results *baseline, struct score *score,
-			struct error *err)
-{
-	struct results results = {0};
-	int r = set_saboteur(options, saboteur->name, err);
-	r = r < 0 ? r : run_suite(options, saboteur, shim, file, &results, err);
-	if (r < 0)
-		return r;
-	struct judgement judgement;
-	json_t *before = comparable(options, saboteur, baseline->results);
-	judge_saboteur(saboteur, before, results.results, &judgement);
-	json_decref(before);
-	print_judgement(saboteur, &judgement, seconds(&results));
-	score->killed += judgement.killed;
-	score->clean += judgement_is_good(&judgement);
-	if (!judgement.killed)
-		score->survivors[score->survivor_count++] = saboteur->name;
-	judgement_clear(&judgement);
-	results_clear(&results);
-	return 0;
 }
 
 static size_t count_passes(const struct results *results)
@@ -225,43 +151,117 @@ static size_t count_passes(const struct results *results)
 	return passes;
 }
 
-static int try_all(const struct options *options, const char *shim, const char *file, struct score *score,
-		   struct error *err)
+static void print_baseline(const char *name, const struct results *baseline)
+{
+	(void)printf("%-26s %zu of %zu cases pass, %.1f s\n", name, count_passes(baseline),
+		     json_array_size(baseline->results), seconds(baseline));
+	(void)fflush(stdout);
+}
+
+/* --- Trying ----------------------------------------------------------------------------------------- */
+
+struct score {
+	size_t killed, clean, unsupported;
+	const char *survivors[GROUND_ROWS_MAX];
+	size_t survivor_count;
+};
+
+static void judge(const struct trying *trying, const struct saboteur *saboteur, const struct results *baseline,
+		  const struct results *results, struct score *score)
+{
+	struct judgement judgement;
+	json_t *before = ground_comparable(trying, saboteur, baseline->results);
+	judge_saboteur(saboteur, before, results->results, &judgement);
+	json_decref(before);
+	print_judgement(saboteur, &judgement, seconds(results));
+	score->killed += judgement.killed;
+	score->clean += judgement_is_good(&judgement);
+	if (!judgement.killed)
+		score->survivors[score->survivor_count++] = saboteur->name;
+	judgement_clear(&judgement);
+}
+
+/* All rows of one ground, behind a run on its good runtime. */
+static int try_rows(const struct trying *trying, enum ground ground, const char *program, struct score *score,
+		    struct error *err)
 {
 	struct results baseline = {0};
-	int r = set_saboteur(options, "", err);
-	r = r < 0 ? r : run_suite(options, NULL, shim, file, &baseline, err);
-	if (r < 0)
-		return r;
-	(void)printf("%-26s %zu of %zu cases pass, %.1f s\n", options->runtime, count_passes(&baseline),
-		     json_array_size(baseline.results), seconds(&baseline));
-	(void)fflush(stdout);
-	for (size_t i = 0; r >= 0 && i < options->count; i++)
-		r = try_saboteur(options, shim, file, options->chosen[i], &baseline, score, err);
+	int r = ground_run(trying, ground, program, NULL, &baseline, err);
+	if (r == 0)
+		print_baseline(ground == GROUND_FAULTS ? "agentcore" : trying->runtime, &baseline);
+	for (size_t i = 0; r == 0 && i < trying->count; i++) {
+		struct results results = {0};
+		if (ground_of(trying->rows[i]) != ground)
+			continue;
+		r = ground_run(trying, ground, program, trying->rows[i], &results, err);
+		if (r == 0)
+			judge(trying, trying->rows[i], &baseline, &results, score);
+		results_clear(&results);
+	}
 	results_clear(&baseline);
 	return r;
 }
 
-static int mutate(const struct options *options, struct error *err)
+static size_t count_rows(const struct trying *trying, enum ground ground)
 {
-	char shim[PATH_MAX], directory[] = "/tmp/agentcore-mutate-XXXXXX", file[sizeof(directory) + 16];
+	size_t count = 0;
+	for (size_t i = 0; i < trying->count; i++)
+		count += ground_of(trying->rows[i]) == ground;
+	return count;
+}
+
+static void print_unsupported(const struct trying *trying, enum ground ground, const struct error *why)
+{
+	for (size_t i = 0; i < trying->count; i++)
+		if (ground_of(trying->rows[i]) == ground)
+			(void)printf("%-26s UNSUPPORTED  %s\n", trying->rows[i]->name, why->text);
+}
+
+static int try_ground(const struct trying *trying, enum ground ground, struct score *score, struct error *err)
+{
+	char program[PATH_MAX];
+	struct error missing = {0};
+	size_t count = count_rows(trying, ground);
+	if (count == 0)
+		return 0;
+	int r = ground_program(trying, ground, program, &missing);
+	if (r == 0)
+		return try_rows(trying, ground, program, score, err);
+	if (r != -ENOENT || trying->shim)
+		return error_say(err, -r, "%s", missing.text);
+	print_unsupported(trying, ground, &missing);
+	score->unsupported += count;
+	return 0;
+}
+
+static int conclude(const struct trying *trying, const struct score *score)
+{
+	size_t tried = trying->count - score->unsupported;
+	(void)printf("killed %zu/%zu", score->killed, tried);
+	for (size_t i = 0; i < score->survivor_count; i++)
+		(void)printf("%s%s", i ? ", " : "; survivors: ", score->survivors[i]);
+	if (score->unsupported)
+		(void)printf("; %zu unsupported", score->unsupported);
+	(void)printf("%s\n", score->clean == score->killed ? "" : "; some turned other cases red");
+	if (score->clean != tried)
+		return CONFORMANCE_FAILED;
+	return score->unsupported ? CONFORMANCE_INCOMPLETE : CONFORMANCE_OK;
+}
+
+static int mutate(struct trying *trying, struct error *err)
+{
+	char directory[] = "/tmp/agentcore-mutate-XXXXXX", file[sizeof(directory) + 16];
 	struct score score = {0};
-	int r = find_shim(options, shim, err);
-	if (r < 0)
-		return r;
 	if (!mkdtemp(directory))
 		return error_set(err, errno, "make a directory in /tmp");
 	(void)snprintf(file, sizeof(file), "%s/results.jsonl", directory);
-	r = try_all(options, shim, file, &score, err);
+	trying->file = file;
+	int r = 0;
+	for (int ground = 0; r == 0 && ground < GROUND_COUNT; ground++)
+		r = try_ground(trying, (enum ground)ground, &score, err);
 	(void)unlink(file);
 	(void)rmdir(directory);
-	if (r < 0)
-		return r;
-	(void)printf("killed %zu/%zu", score.killed, options->count);
-	for (size_t i = 0; i < score.survivor_count; i++)
-		(void)printf("%s%s", i ? ", " : "; survivors: ", score.survivors[i]);
-	(void)printf("%s\n", score.clean == score.killed ? "" : "; some turned other cases red");
-	return score.clean == options->count ? CONFORMANCE_OK : CONFORMANCE_FAILED;
+	return r < 0 ? r : conclude(trying, &score);
 }
 
 int command_mutate(int argc, char **argv)
@@ -273,8 +273,8 @@ int command_mutate(int argc, char **argv)
 		return CONFORMANCE_USAGE;
 	}
 	if (options.list)
-		return list();
-	int status = mutate(&options, &err);
+		return list(&options.trying);
+	int status = mutate(&options.trying, &err);
 	if (status >= 0)
 		return status;
 	error_print(&err, "agentcore-conformance mutate", STDERR_FILENO);

@@ -4,8 +4,8 @@
 #define SABOTEURS_MUTATE_H
 
 /*
- * mutate [--runtime crun] [--saboteur NAME]... [--profile standard] [--shim PATH] [--thorough] [--list]
- * Exit status: 0 every saboteur killed and nothing stray, 1 not so, 2 usage, 4 the harness failed.
+ * mutate [--runtime crun] [--saboteur NAME]... [--filter GLOB]... [--profile standard] [--shim PATH] [--thorough] [--list]
+ * Exit status: 0 every saboteur killed and nothing stray, 1 not so, 2 usage, 3 some could not be tried here, 4 the harness failed.
  */
 int command_mutate(int argc, char **argv);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A saboteur is a runtime that is broken in one known way, made of a good one by editing the bundle before it sees it.
+ * A saboteur is a runtime that is broken in one known way.  Most are made of a good OCI runtime, by editing the bundle before it
+ * sees it.  What no bundle can say (a deadline, a quota, what is left at the end) is broken in the reference runtime: its test
+ * build has faults on purpose (runtime/faults.h).
  * The suite must notice each, and must not complain of anything that the saboteur leaves whole.
  */
 #ifndef SABOTEURS_SABOTEUR_H
@@ -19,6 +21,10 @@
 #define SABOTEUR_ENV_NAME    "AGENTCORE_SABOTEUR"
 #define SABOTEUR_ENV_RUNTIME "AGENTCORE_SABOTEUR_RUNTIME"
 
+/* The reference runtime's test build, and what it takes its faults from. */
+#define SABOTEUR_REFERENCE "agentcore-faults"
+#define SABOTEUR_ENV_FAULT "AGENTCORE_FAULT"
+
 struct saboteur {
 	const char *name;
 	const char *breaks; /* one line */
@@ -30,9 +36,15 @@ struct saboteur {
 	bool seccomp; /* breaks the filter: only then is the seccomp suite run */
 	bool leak_descriptor; /* the shim hands a descriptor of the host's root directory on */
 	struct edit edits[SABOTEUR_EDITS_MAX];
+	const char *fault; /* instead of edits: the test build's environment, SABOTEUR_ENV_FAULT */
 	/* Globs (fnmatch) on the ids of cases in profile standard, "*" crossing dots. */
 	const char *must[SABOTEUR_PATTERNS_MAX]; /* of each at least one case turns red */
 	const char *may[SABOTEUR_PATTERNS_MAX]; /* these may turn red with it, and nothing else */
+	/*
+	 * Trials are too dear to try all of them on everybody.  Where there is any of these, the saboteur is tried on what `must` and these
+	 * match, and on nothing else; without, on whole suites.
+	 */
+	const char *green[SABOTEUR_PATTERNS_MAX];
 };
 
 extern const struct saboteur saboteur_rows[];

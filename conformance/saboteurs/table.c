@@ -11,7 +11,12 @@
 #define REMOVE(path)         {EDIT_REMOVE, path, NULL, NULL}
 #define DROP(path, match)    {EDIT_DROP, path, match, NULL}
 #define PATCH(path, match, value) {EDIT_PATCH, path, match, value}
+#define TIMES(path, value)   {EDIT_TIMES, path, NULL, value}
+#define PLUS(path, value)    {EDIT_PLUS, path, NULL, value}
 #define RULES                "/linux/seccomp/syscalls"
+#define MEMORY               "/linux/resources/memory"
+#define CPU                  "/linux/resources/cpu"
+#define PIDS                 "/linux/resources/pids"
 
 /* The namespace goes, and with it the mounts that only its owner may make: the host's own is bound instead. */
 #define SHARE(type)          DROP("/linux/namespaces", "{\"type\":\"" type "\"}")
@@ -22,6 +27,7 @@
 #define C(id) "capabilities.standard." id
 #define D(id) "descriptors.standard." id
 #define F(id) "filesystem.standard." id
+#define L(id) "limits.standard." id
 #define M(id) "namespaces.standard." id
 #define N(id) "no_new_privs.standard." id
 #define P(id) "processes.standard." id
@@ -202,6 +208,89 @@ const struct saboteur saboteur_rows[] = {
 	{.name = "leaked-environment", .breaks = "a variable of the caller's environment gets in",
 	 .edits = {APPEND("/process/env", "\"AGENTCORE_LEAKED=1\"")},
 	 .must = {D("environment*")}},
+
+	/* --- limits, in the bundle --- */
+	{.name = "memory-doubled", .breaks = "twice the memory",
+	 .edits = {TIMES(MEMORY "/limit", "2"), TIMES(MEMORY "/swap", "2")},
+	 .must = {L("memory.readback.limit"), L("memory.heap"), L("memory.shm"), L("memory.memfd"), L("memory.sysv")},
+	 .green = {L("memory.readback.swap"), L("processes.fork"), L("descriptors.open")}},
+	{.name = "memory-unlimited", .breaks = "no limit of memory",
+	 .edits = {REMOVE(MEMORY)},
+	 .must = {L("memory.readback.limit"), L("memory.readback.swap"), L("memory.heap"), L("memory.shared"), L("memory.shm")},
+	 .green = {L("processes.fork"), L("descriptors.open")}},
+	{.name = "swap-left-on", .breaks = "memory beyond the limit may go to swap",
+	 .edits = {SET(MEMORY "/swap", "-1")},
+	 .must = {L("memory.readback.swap")},
+	 .green = {L("memory.readback.limit"), L("memory.heap"), L("processes.fork")}},
+	{.name = "swap-as-large", .breaks = "as much swap as memory, which is what runtimes do by themselves",
+	 .edits = {TIMES(MEMORY "/swap", "2")},
+	 .must = {L("memory.readback.swap")},
+	 .green = {L("memory.readback.limit"), L("memory.heap"), L("processes.fork")}},
+	{.name = "processes-unlimited", .breaks = "no limit of processes",
+	 .edits = {REMOVE(PIDS)},
+	 .must = {L("processes.fork"), L("processes.threads"), L("processes.mix"), L("residue.processes")},
+	 .green = {L("memory.heap"), L("descriptors.open")}},
+	{.name = "processes-doubled", .breaks = "twice the processes",
+	 .edits = {TIMES(PIDS "/limit", "2")},
+	 .must = {L("processes.fork"), L("processes.threads"), L("processes.racing"), L("two.processes")},
+	 .green = {L("memory.heap"), L("descriptors.open")}},
+	{.name = "one-process-more", .breaks = "one process more than the policy says",
+	 .edits = {PLUS(PIDS "/limit", "1")},
+	 .must = {L("processes.fork"), L("processes.threads"), L("processes.mix"), L("processes.racing")},
+	 .green = {L("memory.heap"), L("descriptors.open")}},
+	{.name = "one-process-less", .breaks = "one process less than the policy grants",
+	 .edits = {PLUS(PIDS "/limit", "-1")},
+	 .must = {L("processes.fork"), L("processes.threads")},
+	 .green = {L("memory.heap"), L("descriptors.open")}},
+	{.name = "cpu-doubled", .breaks = "twice the processor time",
+	 .edits = {TIMES(CPU "/quota", "2")},
+	 .must = {L("cpu.quarter")},
+	 .green = {L("memory.heap"), L("processes.fork")}},
+	{.name = "cpu-unlimited", .breaks = "no limit of processor time",
+	 .edits = {REMOVE(CPU)},
+	 .must = {L("cpu.quarter"), L("cpu.threads")},
+	 .green = {L("memory.heap"), L("processes.fork")}},
+	{.name = "cpu-tenth-more", .breaks = "a tenth more processor time than the policy says",
+	 .edits = {TIMES(CPU "/quota", "11"), TIMES(CPU "/period", "10")},
+	 .must = {L("cpu.quarter")},
+	 .green = {L("memory.heap"), L("processes.fork")}},
+	{.name = "cpu-long-period", .breaks = "the right share, but over a second: a tenth of it at once",
+	 .edits = {TIMES(CPU "/quota", "10"), TIMES(CPU "/period", "10")},
+	 .must = {L("cpu.burst")},
+	 .green = {L("memory.heap"), L("processes.fork")}},
+	{.name = "descriptors-raised", .breaks = "the limit of descriptors is soft: whoever likes raises it",
+	 .edits = {PATCH("/process/rlimits", "{\"type\":\"RLIMIT_NOFILE\"}", "{\"hard\":2048}")},
+	 .must = {R("nofile.hard"), L("descriptors.open"), L("descriptors.dup")},
+	 .green = {L("memory.heap"), L("processes.fork")}},
+
+	/* --- limits and ends, in the reference runtime --- */
+	{.name = "limits-doubled", .breaks = "twice of everything that cgroups and the quota hold", .fault = "break:limits-doubled",
+	 .must = {L("memory.readback.limit"), L("memory.heap"), L("processes.fork"), L("cpu.quarter"), L("storage.tmp"), L("storage.workspace")},
+	 .green = {L("memory.readback.swap"), L("descriptors.open"), L("wall.sleep")}},
+	{.name = "processes-more", .breaks = "more room beside PID 1 than PID 1 takes", .fault = "break:processes-more",
+	 .must = {L("processes.fork"), L("processes.threads")},
+	 .green = {L("memory.heap"), L("descriptors.open")}},
+	{.name = "no-cgroup", .breaks = "no cgroup is made", .fault = "skip:cgroup,skip:join-cgroup",
+	 .must = {L("memory.heap"), L("processes.fork"), L("cpu.quarter")},
+	 .green = {L("descriptors.open"), L("storage.tmp"), L("wall.sleep")}},
+	{.name = "cgroup-not-joined", .breaks = "limits stand in a cgroup that nobody joins", .fault = "skip:join-cgroup",
+	 .must = {L("memory.heap"), L("processes.fork"), L("cpu.quarter")},
+	 .green = {L("descriptors.open"), L("storage.tmp"), L("wall.sleep"), L("residue.normal")}},
+	{.name = "memory-kills-one", .breaks = "of many processes only the one dies that the kernel chose", .fault = "break:memory-no-kill",
+	 .must = {L("memory.tree")},
+	 .green = {L("memory.heap"), L("processes.fork")}},
+	{.name = "wall-doubled", .breaks = "twice the time", .fault = "break:wall-doubled",
+	 .must = {L("wall.sleep"), L("wall.execution")},
+	 .green = {L("memory.heap"), L("residue.wall")}},
+	{.name = "wall-first-process", .breaks = "at the deadline the command dies, and none of its daemons", .fault = "break:wall-first-process",
+	 .must = {L("wall.daemons"), L("wall.orphans")},
+	 .green = {L("wall.sleep"), L("memory.heap")}},
+	{.name = "cgroup-left", .breaks = "the cgroup stays behind", .fault = "break:cgroup-left",
+	 .must = {L("residue.normal")},
+	 .green = {L("network.none")}},
+	{.name = "entry-left", .breaks = "the entry of the state directory stays behind", .fault = "break:entry-left",
+	 .must = {L("residue.normal")},
+	 .green = {L("network.none")}},
 };
 /* clang-format on */
 

@@ -279,6 +279,11 @@ void judge_limit_quota(const struct requirement *row, const struct observation *
 
 /* Nobody else wanted the processors: less than this of each, in thousandths. */
 #define OTHERS_PERMILLE 150
+/*
+ * The best of some periods: what was left of the first one comes on top, and that of others who kept it waiting.  A quota of a longer
+ * period than 100 ms gives a multiple.
+ */
+#define AT_ONCE_PERCENT 150
 /* What the control has to get beyond the limit to show that more was to be had. */
 #define CONTROL_PERCENT 110
 
@@ -306,6 +311,9 @@ static void settle_share(const struct requirement *row, const struct observation
 	int64_t best = best_of(observed);
 	if (least * 100 > limit * 105)
 		settle(verdict, STATUS_FAIL, "a share of %lld/1000, the limit is %lld/1000", (long long)least,
+		       (long long)limit);
+	else if (at_most && best * 100 > limit * AT_ONCE_PERCENT)
+		settle(verdict, STATUS_FAIL, "a share of %lld/1000 at once, the limit is %lld/1000", (long long)best,
 		       (long long)limit);
 	else if (!at_most && best * 100 < limit * 95 && machine_was_idle(observed, share))
 		settle(verdict, STATUS_FAIL, "a share of %lld/1000 of %lld/1000, though nobody else wanted more",

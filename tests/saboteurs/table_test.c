@@ -7,9 +7,14 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
+#include "base/io.h"
 #include "saboteurs/saboteur.h"
 
 static json_t *sample(void)
@@ -27,7 +32,7 @@ static void test_rows_are_complete_and_unique(void **state)
 		const struct saboteur *row = &saboteur_rows[i];
 		assert_ptr_equal(saboteur_find(row->name), row);
 		assert_true(strlen(row->breaks) > 10);
-		assert_true(row->edits[0].op != EDIT_NONE || row->leak_descriptor);
+		assert_int_equal((row->edits[0].op != EDIT_NONE) + row->leak_descriptor + (row->fault != NULL), 1);
 		assert_non_null(row->must[0]);
 	}
 	assert_null(saboteur_find("there-is-none"));
@@ -42,6 +47,61 @@ static void test_patterns_are_exact(void **state)
 		for (size_t j = 0; j < ARRAY_SIZE(innocent); j++) {
 			assert_false(saboteur_matches(saboteur_rows[i].must, innocent[j]));
 			assert_false(saboteur_matches(saboteur_rows[i].may, innocent[j]));
+		}
+	}
+}
+
+static void split(const char *text, void (*each)(const char *word))
+{
+	_cleanup_free_ char *copy = strdup(text);
+	char *rest = NULL;
+	assert_non_null(copy);
+	for (char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest))
+		each(word);
+}
+
+/* A word that the test build does not know breaks nothing, and would be said to survive only when the whole suite is run. */
+static void check_fault(const char *word)
+{
+	static const char *const sources[] = {"faults.h", "stages.c"};
+	_cleanup_free_ char *quoted = NULL;
+	const char *colon = strchr(word, ':');
+	bool known = false;
+	assert_non_null(colon);
+	assert_true(asprintf(&quoted, "\"%s\"", colon + 1) > 0);
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		char path[PATH_MAX];
+		_cleanup_free_ char *text = NULL;
+		(void)snprintf(path, sizeof(path), "%s/../runtime/%s", FIXTURES_DIR, sources[i]);
+		assert_int_equal(io_read_file(AT_FDCWD, path, 1 << 20, &text, NULL), 0);
+		known |= strstr(text, quoted) != NULL;
+	}
+	if (!known)
+		print_error("%s\n", word);
+	assert_true(known);
+}
+
+static void test_faults_are_known(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < saboteur_count; i++)
+		if (saboteur_rows[i].fault)
+			split(saboteur_rows[i].fault, check_fault);
+}
+
+/* Trials are tried by the case: a row that breaks a limit, or the reference runtime, says what stays green. */
+static void test_trials_are_named(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < saboteur_count; i++) {
+		const struct saboteur *row = &saboteur_rows[i];
+		bool trials = row->fault != NULL;
+		for (size_t j = 0; j < SABOTEUR_PATTERNS_MAX && row->must[j]; j++)
+			trials |= strncmp(row->must[j], "limits.", 7) == 0;
+		assert_int_equal(trials, row->green[0] != NULL);
+		for (size_t j = 0; j < SABOTEUR_PATTERNS_MAX && row->green[j]; j++) {
+			assert_false(saboteur_matches(row->must, row->green[j]));
+			assert_false(strchr(row->green[j], '*'));
 		}
 	}
 }
@@ -109,6 +169,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows_are_complete_and_unique),
 		cmocka_unit_test(test_patterns_are_exact),
+		cmocka_unit_test(test_faults_are_known),
+		cmocka_unit_test(test_trials_are_named),
 		cmocka_unit_test(test_every_edit_changes_a_whole_sandbox),
 		cmocka_unit_test(test_bare_sessions_keep_namespaces_and_mounts),
 		cmocka_unit_test(test_layer_alone_without_the_layer_is_left_as_it_was),

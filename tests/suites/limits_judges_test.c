@@ -202,6 +202,10 @@ static const struct row shares[] = {
 	 "400"},
 	{judge_limit_share_at_most, NULL, 500, 0, SHARE("700", "600", "1300"), SHARE("1000", "990", "900"), STATUS_FAIL,
 	 "600"},
+	{judge_limit_share_at_most, NULL, 500, 0, SHARE("502", "498", "1480") ",\"best_permille\":620",
+	 SHARE("1000", "990", "900"), STATUS_PASS, "502"},
+	{judge_limit_share_at_most, NULL, 500, 0, SHARE("502", "498", "1480") ",\"best_permille\":980",
+	 SHARE("1000", "990", "900"), STATUS_FAIL, "980"},
 };
 
 static void only_too_much_is_a_failure_on_a_busy_machine(void **state)
