@@ -162,7 +162,7 @@ static void listener_ready(struct monitor *monitor, struct source *source, uint3
 	/* Closed without an answer: one too many, or someone else's. */
 	if (!connection || !is_ours(fd))
 		return;
-	connection->source = (struct source){.fd = fd, .ready = connection_ready, .data = control};
+	*connection = (struct connection){.source = {.fd = fd, .ready = connection_ready, .data = control}};
 	if (monitor_watch(monitor, &connection->source, EPOLLIN) < 0)
 		connection->source.fd = -1;
 	else

@@ -88,11 +88,8 @@ static int step_announce(struct execution *execution, struct error *err)
 
 static int step_cgroup(struct execution *execution, struct error *err)
 {
-	const struct state_record *record = &execution->target->record;
-	int r = cgroup_detect(&execution->layout, NULL, NULL, record->cgroup_parent, err);
+	int r = cgroup_detect(&execution->layout, NULL, NULL, execution->target->record.cgroup_parent, err);
 
-	if (r == 0)
-		r = cgroup_open(&execution->layout, record->cgroup, CGROUP_CONTAINER, &execution->container, err);
 	if (r == 0)
 		r = cgroup_create(&execution->layout, execution->cgroup_name, CGROUP_EXECUTION, &execution->limits, 0,
 				  &execution->cgroup, err);
@@ -165,10 +162,7 @@ static const struct step outside[] = {
 
 static int step_join_cgroup(struct execution *execution, struct error *err)
 {
-	/* An execution has no directory where it has no limit of its own (v1): there it is in the sandbox's. */
-	int r = cgroup_join(execution->container, err);
-
-	return r < 0 ? r : cgroup_join(execution->cgroup, err);
+	return cgroup_join(execution->cgroup, err);
 }
 
 static int by_number(const void *a, const void *b)
@@ -312,7 +306,6 @@ void execution_clear(struct execution *execution)
 	if (execution->cgroup && cgroup_remove(execution->cgroup, REMOVAL_MS, &err) < 0)
 		error_print(&err, "agentcore", STDERR_FILENO);
 	cgroup_free(TAKE_PTR(execution->cgroup));
-	cgroup_free(TAKE_PTR(execution->container));
 	close_fd(&execution->alive);
 	close_fd(&execution->alive_inside);
 	close_fd(&execution->command_fd);

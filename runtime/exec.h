@@ -21,7 +21,6 @@ struct execution {
 	unsigned number;
 	char cgroup_name[CGROUP_NAME_MAX];
 	struct cgroup_layout layout;
-	struct cgroup *container; /* the sandbox's */
 	struct cgroup *cgroup; /* its own */
 	int alive, alive_inside; /* a pipe that ends with the monitor */
 	pid_t command; /* as the host numbers it */
