@@ -14,7 +14,8 @@
 struct members {
 	const char *const *words;
 	size_t count;
-	const json_t *namespaces; /* an object, or NULL; never with the caller's own namespace in it */
+	const json_t
+		*namespaces; /* an object, or NULL; kept alive, or its number is another's; never the caller's own */
 };
 
 /* Called with /proc, the process's directory in it, and data. */

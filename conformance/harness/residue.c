@@ -106,7 +106,7 @@ static void list_processes(struct look *look)
 
 static void take_namespaces(struct look *look, int proc, const char *pid)
 {
-	static const char *const files[] = {"mnt", "pid", "net", "ipc", "uts", "user", "cgroup"};
+	static const char *const files[] = {"pid", "user"};
 	char path[64], link[64], detail[48];
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		(void)snprintf(path, sizeof(path), "%.16s/ns/%s", pid, files[i]);
@@ -166,9 +166,20 @@ static bool owns_mount(struct look *look, const char *line)
 	return copy && mount_parse(copy, &mount) && set_has(look->residue->held_devices, mount.device);
 }
 
+/* A device that is bound anew is another's, which may have made its node anew as well. */
 static bool owns_loop(struct look *look, const char *key)
 {
-	return set_has(look->residue->loops, key);
+	const char *bound;
+	json_t *value;
+	size_t length = strlen(key);
+	if (!set_has(look->residue->loops, key))
+		return false;
+	json_object_foreach(look->set, bound, value)
+	{
+		if (strncmp(bound, key, length) == 0 && bound[length] == ' ' && !set_has(look->residue->loops, bound))
+			return false;
+	}
+	return true;
 }
 
 static bool owns_all(struct look *look, const char *key)
@@ -290,6 +301,8 @@ void residue_clear(struct residue *residue)
 {
 	for (size_t i = 0; i < RESIDUE_KINDS; i++)
 		json_decref(residue->before[i]);
+	for (size_t i = 0; i < residue->kept_count; i++)
+		(void)close(residue->kept[i]);
 	json_decref(residue->devices);
 	json_decref(residue->cgroups);
 	json_decref(residue->namespaces);

@@ -4,7 +4,7 @@
  *
  * The host is looked at before the start and after the end.  Other sandboxes come and go meanwhile, so a thing that is new counts only
  * where it can be told that it is this sandbox's: by the sandbox's name in its own (cgroup, mount, file, command line), or because a
- * process of the sandbox was seen to hold it (cgroup, namespace, mounted device, loop device).  Network interfaces carry no such
+ * process of the sandbox was seen to hold it (cgroup, pid or user namespace, mounted device, loop device).  Network interfaces carry no such
  * mark: a new one counts whoever made it, which is right as long as no runtime makes any.
  */
 #ifndef HARNESS_RESIDUE_H
@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #define RESIDUE_NAMES_MAX 4
+#define RESIDUE_KEPT_MAX  8
 
 enum residue_kind {
 	RESIDUE_CGROUP,
@@ -35,6 +36,9 @@ struct residue {
 	json_t *before[RESIDUE_KINDS]; /* what was there, by kind: sets of texts */
 	json_t *devices; /* set: "0:28", what the host had mounted */
 	json_t *cgroups, *namespaces, *held_devices, *loops; /* sets: what the sandbox was seen to hold */
+	/* Keep the namespaces: the number of one that is gone is the next one's, which is a neighbour's. */
+	int kept[RESIDUE_KEPT_MAX];
+	size_t kept_count;
 };
 
 /*

@@ -7,14 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/array.h"
 #include "base/cleanup.h"
 #include "harness/members.h"
 #include "harness/residue_private.h"
 
 #define LOOP_MAJOR 7
-
-static const char *const namespace_files[] = {"mnt", "pid", "net", "ipc", "uts", "user", "cgroup"};
 
 struct held {
 	struct residue *residue;
@@ -48,27 +45,42 @@ static void take_cgroup(char *line, void *data)
 
 /* --- Namespaces and mounts -------------------------------------------------------------------------- */
 
-static bool read_namespace(int proc, const char *pid, const char *name, char *link, size_t size)
+static bool read_link(int directory, const char *path, char *link, size_t size)
 {
-	char path[64];
-	(void)snprintf(path, sizeof(path), "%.16s/ns/%s", pid, name);
-	ssize_t length = readlinkat(proc, path, link, size - 1);
+	ssize_t length = readlinkat(directory, path, link, size - 1);
 	link[length > 0 ? length : 0] = '\0';
 	return length > 0;
 }
 
-static bool take_namespaces(const struct held *held, int proc, const char *pid)
+static bool is_own(int proc, const char *name, const char *link)
 {
-	char link[64], own[64];
-	bool own_mounts = false;
-	for (size_t i = 0; i < ARRAY_SIZE(namespace_files); i++) {
-		if (!read_namespace(proc, pid, namespace_files[i], link, sizeof(link)) ||
-		    !read_namespace(proc, "self", namespace_files[i], own, sizeof(own)) || strcmp(link, own) == 0)
-			continue;
-		set_add(held->residue->namespaces, link, "");
-		own_mounts |= i == 0;
+	char path[32], own[64];
+	(void)snprintf(path, sizeof(path), "self/ns/%.8s", name);
+	return read_link(proc, path, own, sizeof(own)) && strcmp(link, own) == 0;
+}
+
+static void take_namespace(struct residue *residue, int proc, const char *pid, const char *name)
+{
+	char path[64], link[64];
+	(void)snprintf(path, sizeof(path), "%.16s/ns/%.8s", pid, name);
+	int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "self/fd/%d", fd);
+	if (residue->kept_count == RESIDUE_KEPT_MAX || !read_link(proc, path, link, sizeof(link)) ||
+	    is_own(proc, name, link) || set_has(residue->namespaces, link)) {
+		(void)close(fd);
+		return;
 	}
-	return own_mounts;
+	residue->kept[residue->kept_count++] = fd;
+	set_add(residue->namespaces, link, "");
+}
+
+/* Of those that can be kept without keeping anything else: a mount or a network namespace holds devices. */
+static void take_namespaces(struct residue *residue, int proc, const char *pid)
+{
+	take_namespace(residue, proc, pid, "pid");
+	take_namespace(residue, proc, pid, "user");
 }
 
 static void take_mount(char *line, void *data)
@@ -88,7 +100,10 @@ static void take_member(int proc, const char *pid, void *data)
 	struct held *held = data;
 	(void)snprintf(held->path, sizeof(held->path), "%.16s/cgroup", pid);
 	for_lines(proc, held->path, take_cgroup, held);
-	if (!take_namespaces(held, proc, pid))
+	take_namespaces(held->residue, proc, pid);
+	char link[64];
+	(void)snprintf(held->path, sizeof(held->path), "%.16s/ns/mnt", pid);
+	if (!read_link(proc, held->path, link, sizeof(link)) || is_own(proc, "mnt", link))
 		return;
 	(void)snprintf(held->path, sizeof(held->path), "%.16s/mountinfo", pid);
 	for_lines(proc, held->path, take_mount, held);

@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,11 +162,11 @@ static pid_t start_script(const char *word, const char *procs, const char *scrip
 	int ends[2];
 	char byte;
 	assert_int_equal(pipe(ends), 0);
-	pid_t pid = fork();
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, 0);
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		int fd = procs ? open(procs, O_WRONLY) : -1;
-		if ((fd >= 0 && write(fd, "0", 1) != 1) || unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) < 0)
+		if (fd >= 0 && write(fd, "0", 1) != 1)
 			_exit(1);
 		(void)dup2(ends[1], 1);
 		execl("/bin/sh", "sh", "-c", script, word, NULL);
@@ -182,7 +183,7 @@ static pid_t start_script(const char *word, const char *procs, const char *scrip
 
 static pid_t start_member(const char *word, const char *procs)
 {
-	pid_t pid = start_script(word, procs, "mount -t tmpfs -o size=4k none /mnt; echo; kill -STOP $$");
+	pid_t pid = start_script(word, procs, "mount -t tmpfs -o size=4k none /mnt; echo; while :; do sleep 1; done");
 	assert_true(pid > 0);
 	return pid;
 }
@@ -206,7 +207,7 @@ static void test_what_a_member_holds(void **state)
 		assert_true(mkdir(group, 0755) == 0 && mkdir(nameless, 0755) == 0);
 	/* As of now these are of the host before the start: the member's are learned only where they are new. */
 	pid_t pid = start_member(name, grouped ? procs : NULL);
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
 	ssize_t length = readlink(path, link, sizeof(link) - 1);
 	assert_true(length > 0);
 	link[length] = '\0';
@@ -216,7 +217,7 @@ static void test_what_a_member_holds(void **state)
 	assert_int_equal(members_count(&(struct members){names, 1, NULL}), 1);
 	assert_int_equal(members_count(&(struct members){&part, 1, NULL}), 0);
 	assert_non_null(json_object_get(residue.namespaces, link));
-	assert_int_equal(json_object_size(residue.namespaces), 3);
+	assert_int_equal(json_object_size(residue.namespaces), 1);
 	assert_int_equal(json_object_size(residue.held_devices), 1);
 	assert_int_equal(json_object_size(residue.loops), 0);
 	assert_int_equal(json_object_size(residue.cgroups), grouped);
@@ -234,6 +235,23 @@ static void test_what_a_member_holds(void **state)
 	assert_int_equal(rmdir(nameless), 0);
 	assert_int_equal(rmdir(group), 0);
 	assert_left(RESIDUE_ALL, "");
+}
+
+/* The kernel gives a new namespace the lowest free number: that of one which has just gone. */
+static void test_a_neighbour_does_not_inherit_the_number(void **state)
+{
+	(void)state;
+	pid_t pid = start_member(name, NULL);
+	residue_learn(&residue, names, 1);
+	end_member(pid);
+	pid_t neighbours[8];
+	for (size_t i = 0; i < 8; i++)
+		neighbours[i] = start_member("agentcore-neighbour", NULL);
+	const struct members members = {names, 1, residue.namespaces};
+	assert_int_equal(members_count(&members), 0);
+	assert_left(RESIDUE_ALL, "");
+	for (size_t i = 0; i < 8; i++)
+		end_member(neighbours[i]);
 }
 
 /* mount(8) makes a device where all are in use, and leaves it. */
@@ -261,7 +279,8 @@ static void test_a_loop_device(void **state)
 	char image[256], script[1024];
 	path_of(image, directory, "image");
 	(void)snprintf(script, sizeof(script),
-		       "/sbin/mkfs.ext4 -q -F %s 1M >/dev/null 2>&1 && mount -o loop %s /mnt && echo && kill -STOP $$",
+		       "/sbin/mkfs.ext4 -q -F %s 1M >/dev/null 2>&1 && mount -o loop %s /mnt && echo && while :; do "
+		       "sleep 1; done",
 		       image, image);
 	pid_t pid = start_script(name, NULL, script);
 	if (pid == 0) {
@@ -313,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mounts, begin, end),
 		cmocka_unit_test_setup_teardown(test_cgroups, begin, end),
 		cmocka_unit_test_setup_teardown(test_what_a_member_holds, begin, end),
+		cmocka_unit_test_setup_teardown(test_a_neighbour_does_not_inherit_the_number, begin, end),
 		cmocka_unit_test_setup_teardown(test_a_loop_device, begin, end),
 		cmocka_unit_test_setup_teardown(test_the_sandboxs_group_is_not_the_executions, begin, end),
 	};
