@@ -410,7 +410,7 @@ static void the_name_of_a_cgroup_tells_state_directories_apart(void **unused)
 	(void)close(root);
 	assert_string_equal(one, again);
 	assert_string_not_equal(one, other);
-	assert_memory_equal(one, "x.", 2);
+	assert_non_null(strstr(one, "x."));
 }
 
 /* --- Many at once: children, whose exit status is the verdict ------------------------------------------- */
@@ -531,13 +531,23 @@ static void a_killed_holder_leaves_nothing_locked(void **unused)
 	assert_int_equal(how_many(), 0);
 }
 
-/* Not judged (the machine is shared), but printed: what an entry adds to a start. */
+static long nanoseconds_between(const struct timespec *begin, const struct timespec *end)
+{
+	return (end->tv_sec - begin->tv_sec) * 1000000000L + end->tv_nsec - begin->tv_nsec;
+}
+
+static long least(long a, long b)
+{
+	return a < b ? a : b;
+}
+
+/* Not judged (the machine is shared), but printed: what an entry adds to a start, and what is written once CMD runs. */
 static void what_an_entry_costs(void **unused)
 {
 	struct state_record record;
 	struct policy policy;
-	struct timespec begin, end;
-	long best = 1000000000L;
+	struct timespec begin, made, written;
+	long making = 1000000000L, writing = 1000000000L;
 
 	(void)unused;
 	fill(&record);
@@ -546,15 +556,16 @@ static void what_an_entry_costs(void **unused)
 		struct state state = STATE_NONE;
 		(void)clock_gettime(CLOCK_MONOTONIC, &begin);
 		assert_int_equal(state_create(state_dir, "cost", &state, NULL), 0);
+		(void)clock_gettime(CLOCK_MONOTONIC, &made);
 		assert_int_equal(state_write_policy(state.directory, &policy, NULL), 0);
 		assert_int_equal(state_write(&state, &record, NULL), 0);
-		(void)clock_gettime(CLOCK_MONOTONIC, &end);
+		(void)clock_gettime(CLOCK_MONOTONIC, &written);
 		assert_int_equal(state_remove(&state, NULL), 0);
 		state_close(&state);
-		long ns = (end.tv_sec - begin.tv_sec) * 1000000000L + end.tv_nsec - begin.tv_nsec;
-		best = ns < best ? ns : best;
+		making = least(making, nanoseconds_between(&begin, &made));
+		writing = least(writing, nanoseconds_between(&made, &written));
 	}
-	print_message("entry with record and policy: %ld us at best\n", best / 1000);
+	print_message("at best: entry %ld us, record and policy %ld us\n", making / 1000, writing / 1000);
 	policy_clear(&policy);
 }
 
