@@ -130,7 +130,7 @@ static void write_problem(FILE *out, const struct test_case *test_case)
 	write_field(out, "reason", test_case->verdict.reason);
 	write_field(out, "expected", test_case->row->expected);
 	write_field(out, "observed", test_case->verdict.observed);
-	write_field(out, "unsandboxed", test_case->verdict.control);
+	write_field(out, test_case->row->trial.load ? "control" : "unsandboxed", test_case->verdict.control);
 	write_field(out, "why", test_case->row->rationale);
 	write_field(out, "remedy", test_case->row->remediation);
 }
