@@ -143,7 +143,7 @@ void state_cgroup_name(int sandboxes, const char *id, char name[CGROUP_NAME_MAX]
 
 	(void)fstat(sandboxes, &st);
 	uint64_t mark = ((uint64_t)st.st_dev << 40 ^ (uint64_t)st.st_ino) * UINT64_C(0x9e3779b97f4a7c15);
-	(void)snprintf(name, CGROUP_NAME_MAX, "%s.%08x", id, (unsigned)(mark >> 32));
+	(void)snprintf(name, CGROUP_NAME_MAX, "agentcore-%s.%08x", id, (unsigned)(mark >> 32));
 }
 
 /* The processes and cgroups of a dead sandbox whose directory we hold. */

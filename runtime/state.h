@@ -58,8 +58,8 @@ struct state {
 int state_create(int state_dir, const char *id, struct state *state, struct error *err);
 
 /*
- * The name for the sandbox's cgroup: the id, and a mark of the state directory, since another may have a live sandbox of the same id, and
- * whoever makes or reclaims a cgroup kills what lives in it.  Reclaiming knows it without a record, but only below the default
+ * The name for the sandbox's cgroup: "agentcore-", the id, and a mark of the state directory, since another may have a live sandbox of
+ * the same id, and whoever makes or reclaims a cgroup kills what lives in it.  Reclaiming knows it without a record, but only below the default
  * parent: with another one, state_write comes before cgroup_create.
  */
 void state_cgroup_name(int sandboxes, const char *id, char name[CGROUP_NAME_MAX]);

@@ -100,7 +100,8 @@ static void plan(struct cgroup *cgroup, const struct cgroup_layout *layout, unsi
 		dir->controllers |= BIT(c);
 		cgroup->dir_of[c] = (signed char)at;
 	}
-	bool ours = cgroup->count == 0 || cgroup_parent_is_ours(cgroup->dirs[0].parent);
+	bool ours = cgroup->count == 0 || cgroup_parent_is_ours(cgroup->dirs[0].parent) ||
+		    strncmp(name, CGROUP_OURS, strlen(CGROUP_OURS)) == 0;
 	(void)snprintf(cgroup->name, sizeof(cgroup->name), "%s%s", ours ? "" : CGROUP_OURS "-", name);
 }
 

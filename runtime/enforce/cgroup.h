@@ -3,7 +3,7 @@
  * One sandbox's or one execution's cgroup: limits, membership, events, usage, end.
  *
  * v2 and v1 (also hybrid: controllers here and there) lie behind one interface.  A layout says where each controller is; a
- * cgroup is one directory per hierarchy, all of the same name, below a parent directory that is ours ("agentcore").
+ * cgroup is one directory per hierarchy, all of the same name, which begins with "agentcore" or is below one whose name does.
  * Nothing else is touched: no limit of another cgroup, no subtree_control above ours.
  * cgroups(7), Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
  */
@@ -34,8 +34,7 @@ struct cgroup_layout {
 	struct cgroup_place {
 		bool available;
 		bool v2;
-		char parent
-			[CGROUP_PATH_MAX]; /* the directory that ours are made in, e.g. /sys/fs/cgroup/memory/agentcore */
+		char parent[CGROUP_PATH_MAX]; /* the directory that ours are made in, e.g. /sys/fs/cgroup/memory */
 	} places[CGROUP_CONTROLLER_COUNT];
 	char why_not[CGROUP_CONTROLLER_COUNT][160]; /* for those not available */
 	bool mounted_v1, mounted_v2; /* both: hybrid */
@@ -43,10 +42,10 @@ struct cgroup_layout {
 
 /*
  * Find the controllers, from the text of /proc/self/mountinfo and /proc/self/cgroup (arguments, so that tests can
- * give a fake tree; NULL: read them).  parent NULL: "agentcore" directly below each hierarchy's mount, or below
+ * give a fake tree; NULL: read them).  parent NULL: directly below each hierarchy's mount, or below
  * what is delegated to the caller where that is not writable; else --cgroup-parent: a path below the mounts, whose
  * last part is made and removed again if its name begins with "agentcore" ("ours"), and must be there if not.  "/" is
- * the mounts themselves.  In a directory that is not ours, a cgroup's own name gets the prefix "agentcore-".
+ * the mounts themselves.  In a directory that is not ours, a cgroup's own name gets the prefix "agentcore-" where it begins otherwise.
  * 0, or a negative errno with err set when there are no cgroups at all.  A controller that is missing, not
  * delegated or not enabled is not available, with the reason in why_not: cgroup_create refuses what needs it.
  */

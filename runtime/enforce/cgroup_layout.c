@@ -73,7 +73,11 @@ static const char *own_directory(struct search *search, const struct candidate *
 
 /* --- Where our directories may be made ------------------------------------------------------------- */
 
-/* The mount's root where that may be written, else what is delegated: the own cgroup or the nearest above it that may be. */
+/*
+ * The mount's root where that may be written, else what is delegated: the own cgroup or the nearest above it that may be.
+ * No directory of ours in between: it would be made and removed with each sandbox that is alone, which costs as much as the
+ * sandbox's own.
+ */
 static bool find_default(struct search *search, struct candidate *candidate)
 {
 	const char *point = candidate->h->point;
@@ -88,8 +92,7 @@ static bool find_default(struct search *search, struct candidate *candidate)
 	}
 	if (!candidate->base[0])
 		return REFUSE(candidate, "%.80s cannot be written, and no cgroup is delegated to this process", point);
-	if (!cgroup_join_path(candidate->place->parent, candidate->base, CGROUP_OURS))
-		return REFUSE(candidate, "the path of this process's cgroup is too long");
+	memcpy(candidate->place->parent, candidate->base, CGROUP_PATH_MAX);
 	return true;
 }
 

@@ -38,7 +38,7 @@ alive() {
 
 # cgroups ID: the directories of that sandbox, in every hierarchy.
 cgroups() {
-	find /sys/fs/cgroup -type d -path "*agentcore*/$1*" 2>/dev/null
+	find /sys/fs/cgroup -type d -path "*/agentcore-$1.*" 2>/dev/null
 }
 
 run "$agentcore" run --root "$state" --network none -- /bin/true # the first run makes the state directory

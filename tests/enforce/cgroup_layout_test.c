@@ -123,7 +123,7 @@ static void pure_v2(void **state)
 		detect("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n" V2_MOUNT, "0::/user.slice\n", NULL);
 
 	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++)
-		expect_place(&layout, (enum cgroup_controller)c, true, "/cg/agentcore");
+		expect_place(&layout, (enum cgroup_controller)c, true, "/cg");
 	assert_string_equal(cgroup_layout_name(&layout), "v2");
 }
 
@@ -135,8 +135,8 @@ static void v2_not_enabled(void **state)
 	put("/cg/cgroup.subtree_control", "pids\n");
 	struct cgroup_layout layout = detect(V2_MOUNT, "0::/\n", NULL);
 
-	expect_place(&layout, CGROUP_PIDS, true, "/cg/agentcore");
-	expect_place(&layout, CGROUP_FREEZER, true, "/cg/agentcore");
+	expect_place(&layout, CGROUP_PIDS, true, "/cg");
+	expect_place(&layout, CGROUP_FREEZER, true, "/cg");
 	expect_none(&layout, CGROUP_MEMORY, "write +memory");
 	expect_none(&layout, CGROUP_CPU, "not in cgroup.controllers");
 }
@@ -151,7 +151,7 @@ static void v2_inside_a_container(void **state)
 	struct cgroup_layout layout = detect(V2_MOUNT, "0::/\n", NULL);
 
 	expect_none(&layout, CGROUP_MEMORY, "holds this process");
-	expect_place(&layout, CGROUP_FREEZER, true, "/cg/agentcore");
+	expect_place(&layout, CGROUP_FREEZER, true, "/cg");
 }
 
 #define V1_MOUNTS                                                                                                      \
@@ -181,11 +181,11 @@ static void pure_v1(void **state)
 	put_v1();
 	struct cgroup_layout layout = detect(V1_MOUNTS, V1_SELF, NULL);
 
-	expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory/agentcore");
-	expect_place(&layout, CGROUP_CPU, false, "/cg/cpu,cpuacct/agentcore");
-	expect_place(&layout, CGROUP_CPUACCT, false, "/cg/cpu,cpuacct/agentcore");
-	expect_place(&layout, CGROUP_PIDS, false, "/cg/pids/agentcore");
-	expect_place(&layout, CGROUP_FREEZER, false, "/cg/freezer/agentcore");
+	expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory");
+	expect_place(&layout, CGROUP_CPU, false, "/cg/cpu,cpuacct");
+	expect_place(&layout, CGROUP_CPUACCT, false, "/cg/cpu,cpuacct");
+	expect_place(&layout, CGROUP_PIDS, false, "/cg/pids");
+	expect_place(&layout, CGROUP_FREEZER, false, "/cg/freezer");
 	assert_string_equal(cgroup_layout_name(&layout), "v1");
 }
 
@@ -199,8 +199,8 @@ static void hybrid(void **state)
 	struct cgroup_layout layout =
 		detect(V1_MOUNTS "37 30 0:33 / @/cg/unified rw - cgroup2 cgroup2 rw\n", V1_SELF "0::/\n", NULL);
 
-	expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory/agentcore");
-	expect_place(&layout, CGROUP_FREEZER, false, "/cg/freezer/agentcore");
+	expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory");
+	expect_place(&layout, CGROUP_FREEZER, false, "/cg/freezer");
 	assert_string_equal(cgroup_layout_name(&layout), "hybrid");
 }
 
@@ -215,8 +215,8 @@ static void hybrid_with_pids_on_v2(void **state)
 					     "37 30 0:33 / @/cg/unified rw - cgroup2 cgroup2 rw\n",
 					     "4:memory:/\n0::/\n", NULL);
 
-	expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory/agentcore");
-	expect_place(&layout, CGROUP_PIDS, true, "/cg/unified/agentcore");
+	expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory");
+	expect_place(&layout, CGROUP_PIDS, true, "/cg/unified");
 	expect_none(&layout, CGROUP_CPU, "not in cgroup.controllers");
 	expect_none(&layout, CGROUP_CPUACCT, "no cgroup hierarchy");
 }
@@ -231,7 +231,7 @@ static void without_swap_accounting(void **state)
 	if (access("/proc/swaps", F_OK) == 0)
 		expect_none(&layout, CGROUP_MEMORY, "swapaccount=1");
 	else
-		expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory/agentcore");
+		expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory");
 }
 
 static void nothing_mounted(void **state)
@@ -253,7 +253,7 @@ static void octal_escapes(void **state)
 	struct cgroup_layout layout =
 		detect("31 30 0:27 / @/a\\040b\\134c rw - cgroup cgroup rw,pids\n", "8:pids:/\n", NULL);
 
-	expect_place(&layout, CGROUP_PIDS, false, "/a b\\c/agentcore");
+	expect_place(&layout, CGROUP_PIDS, false, "/a b\\c");
 	expect_none(&layout, CGROUP_CPU, "no cgroup hierarchy");
 }
 
@@ -267,7 +267,7 @@ static void broken_lines(void **state)
 		       "34 30 0:30 / @/cg/pids rw - cgroup cgroup rw,pids\n36 1 0:1 / /x rw - cgroup2",
 		       "8:pids\n:::\n", NULL);
 
-	expect_place(&layout, CGROUP_PIDS, false, "/cg/pids/agentcore");
+	expect_place(&layout, CGROUP_PIDS, false, "/cg/pids");
 }
 
 /* --- What is delegated ----------------------------------------------------------------------------- */
@@ -327,8 +327,8 @@ static void v1_own_is_delegated(void **state)
 	give("/cg/pids/work");
 	struct cgroup_layout layout = nobody_detects(V1_MOUNTS, V1_SELF);
 
-	expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory/work/one/agentcore");
-	expect_place(&layout, CGROUP_PIDS, false, "/cg/pids/work/agentcore");
+	expect_place(&layout, CGROUP_MEMORY, false, "/cg/memory/work/one");
+	expect_place(&layout, CGROUP_PIDS, false, "/cg/pids/work");
 	expect_none(&layout, CGROUP_CPU, "cannot be written");
 	expect_none(&layout, CGROUP_FREEZER, "cannot be written");
 }
@@ -357,7 +357,7 @@ static void v2_own_holds_members(void **state)
 
 	expect_none(&layout, CGROUP_MEMORY, "holds this process");
 	expect_none(&layout, CGROUP_CPU, "not in cgroup.controllers");
-	expect_place(&layout, CGROUP_FREEZER, true, "/cg/user.slice/app.slice/run.scope/agentcore");
+	expect_place(&layout, CGROUP_FREEZER, true, "/cg/user.slice/app.slice/run.scope");
 }
 
 /* The process was put into a child of what is delegated, and that child is not its own to write. */
@@ -368,8 +368,8 @@ static void v2_above_is_delegated(void **state)
 	give("/cg/user.slice/app.slice");
 	struct cgroup_layout layout = nobody_detects(V2_MOUNT, USER_SELF);
 
-	expect_place(&layout, CGROUP_MEMORY, true, "/cg/user.slice/app.slice/agentcore");
-	expect_place(&layout, CGROUP_PIDS, true, "/cg/user.slice/app.slice/agentcore");
+	expect_place(&layout, CGROUP_MEMORY, true, "/cg/user.slice/app.slice");
+	expect_place(&layout, CGROUP_PIDS, true, "/cg/user.slice/app.slice");
 	expect_none(&layout, CGROUP_CPU, "not in cgroup.controllers");
 }
 
@@ -386,7 +386,7 @@ static void nested_root(void **state)
 			       "35 30 0:31 /docker/ab @/cg/freezer rw - cgroup cgroup rw,freezer\n",
 			       "8:pids:/docker/abc/inner\n6:freezer:/docker/abc\n");
 
-	expect_place(&layout, CGROUP_PIDS, false, "/cg/pids/inner/agentcore");
+	expect_place(&layout, CGROUP_PIDS, false, "/cg/pids/inner");
 	/* "/docker/abc" is not below "/docker/ab", though its letters begin so. */
 	expect_none(&layout, CGROUP_FREEZER, "cannot be written");
 }

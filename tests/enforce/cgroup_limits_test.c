@@ -412,6 +412,9 @@ static void foreign_parent(void **state)
 	struct cgroup *cgroup = create(&layout, "s1", CGROUP_SANDBOX, &limits);
 	expect_log("v2/agentcore-s1/pids.max=8\n");
 	drop(cgroup);
+	cgroup = create(&layout, "agentcore-s2", CGROUP_SANDBOX, &limits);
+	assert_true(there("v2/agentcore-s2"));
+	drop(cgroup);
 	assert_false(there("v2/agentcore-s1"));
 	assert_true(there("v2"));
 }
