@@ -15,6 +15,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "recipe/faults.h"
 
 #define CONNECTIONS_MAX 128
 #define END_MS          200 /* for an execution's processes to die; what is left then goes with the sandbox */
@@ -91,7 +92,7 @@ static void end_execution(struct control *control, struct connection *connection
 	char name[CGROUP_NAME_MAX];
 	struct cgroup *cgroup = NULL;
 
-	if (!connection->execution)
+	if (!connection->execution || fault_wished("break", FAULT_EXEC_ORPHANED))
 		return;
 	(void)snprintf(name, sizeof(name), "%s/exec-%u", control->cgroup, connection->execution);
 	connection->execution = 0;

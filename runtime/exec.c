@@ -23,6 +23,7 @@
 #include "enforce/seccomp_filter.h"
 #include "recipe/commands.h"
 #include "recipe/control.h"
+#include "recipe/faults.h"
 #include "recipe/stages.h"
 
 #define REMOVAL_MS 5000
@@ -162,7 +163,11 @@ static const struct step outside[] = {
 
 static int step_join_cgroup(struct execution *execution, struct error *err)
 {
-	return cgroup_join(execution->cgroup, err);
+	struct cgroup *cgroup = execution->cgroup;
+
+	if (fault_wished("break", FAULT_EXEC_UNGROUPED))
+		(void)cgroup_open(&execution->layout, execution->target->record.cgroup, CGROUP_CONTAINER, &cgroup, err);
+	return cgroup_join(cgroup, err);
 }
 
 static int by_number(const void *a, const void *b)
@@ -303,7 +308,8 @@ void execution_clear(struct execution *execution)
 {
 	struct error err = {0};
 
-	if (execution->cgroup && cgroup_remove(execution->cgroup, REMOVAL_MS, &err) < 0)
+	if (execution->cgroup && !fault_wished("break", FAULT_EXEC_LEFTOVERS) &&
+	    cgroup_remove(execution->cgroup, REMOVAL_MS, &err) < 0)
 		error_print(&err, "agentcore", STDERR_FILENO);
 	cgroup_free(TAKE_PTR(execution->cgroup));
 	close_fd(&execution->alive);

@@ -16,6 +16,7 @@
 #include "recipe/command_options.h"
 #include "recipe/commands.h"
 #include "recipe/exec.h"
+#include "recipe/faults.h"
 #include "recipe/terminal.h"
 
 #define KILL_MS 5000
@@ -46,8 +47,11 @@ static void end_execution(const struct loop *loop)
 {
 	struct error err = {0};
 
+	if (fault_wished("break", FAULT_EXEC_FATAL))
+		(void)pidfd_signal(loop->execution->target->record.init_fd, SIGKILL, NULL);
 	/* Everybody in it, double-forked, stopped or deaf to SIGTERM; the sandbox goes on. */
-	if (cgroup_kill(loop->execution->cgroup, KILL_MS, &err) == 0)
+	if (!fault_wished("break", FAULT_EXEC_FIRST_PROCESS) &&
+	    cgroup_kill(loop->execution->cgroup, KILL_MS, &err) == 0)
 		return;
 	/* The end of the connection makes the sandbox's monitor try it, too. */
 	error_print(&err, "agentcore", STDERR_FILENO);
@@ -69,7 +73,7 @@ static void start_clock(struct loop *loop)
 	loop->end->executed = true;
 	if (!limits->set[LIMIT_WALL_SECONDS])
 		return;
-	double seconds = limits->value[LIMIT_WALL_SECONDS];
+	double seconds = limits->value[LIMIT_WALL_SECONDS] * (fault_wished("break", FAULT_EXEC_WALL_DOUBLED) ? 2 : 1);
 	struct itimerspec when = {
 		.it_value = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)}};
 	if (timerfd_settime(loop->wall, 0, &when, NULL) < 0)
@@ -206,7 +210,8 @@ static void conclude(struct loop *loop)
 	/* Where the kernel's choice fell on the command itself, its end may have come before the event. */
 	loop->end->out_of_memory |= loop->execution->limits.set[LIMIT_MEMORY_MB] && loop->end->events.memory_kills > 0;
 	/* The end of the command is the end of all that it has started, as in a sandbox. */
-	end_execution(loop);
+	if (!fault_wished("break", FAULT_EXEC_LEFTOVERS))
+		end_execution(loop);
 	if (loop->err->code)
 		loop->end->status = command_failed_status(loop->err);
 	else if (loop->end->timed_out)

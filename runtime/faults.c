@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "recipe/faults.h"
 
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOLD_MS 3000
+
 void fault_double(struct limits *limits)
 {
 	if (!fault_wished("break", FAULT_LIMITS_DOUBLED))
@@ -9,9 +15,17 @@ void fault_double(struct limits *limits)
 		limits->value[i] *= 2;
 }
 
+void fault_hold(char *arguments, size_t size)
+{
+	if (!fault_wished("break", FAULT_STORAGE_HELD) || fork() != 0)
+		return;
+	explicit_bzero(arguments, size);
+	(void)poll(NULL, 0, HOLD_MS);
+	_exit(0);
+}
+
 #ifdef AGENTCORE_FAULTS
 #include <stdlib.h>
-#include <string.h>
 
 bool fault_wished(const char *kind, const char *name)
 {

@@ -21,7 +21,7 @@ static void reap(pid_t command)
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
 		if (pid != command)
 			continue;
-		if (fault_wished("break", FAULT_WALL_FIRST_PROCESS))
+		if (fault_wished("break", FAULT_WALL_FIRST_PROCESS) || fault_wished("break", FAULT_WALL_TERMINATE))
 			while (waitpid(-1, NULL, 0) > 0)
 				;
 		/* The end of PID 1 is the end of everyone here. */
@@ -36,7 +36,9 @@ static void obey(int control, pid_t command)
 	ssize_t n = read(control, &signal_number, 1);
 
 	if (n == 1)
-		(void)kill(command, signal_number);
+		(void)kill(fault_wished("break", FAULT_WALL_TERMINATE) ? -1 : command, signal_number);
+	else if (n == 0 && fault_wished("break", FAULT_OUTLIVES))
+		(void)poll(NULL, 0, -1);
 	else if (n == 0 || errno != EINTR)
 		_exit(EXIT_SIGNAL_BASE + SIGKILL);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 #include "enforce/namespaces.h"
 #include "enforce/privileges.h"
 #include "enforce/seccomp_filter.h"
+#include "recipe/faults.h"
 #include "recipe/stages.h"
 
 int stage_join_cgroup(struct sandbox *sandbox, struct error *err)
@@ -70,6 +72,9 @@ int stage_enter_root(struct sandbox *sandbox, struct error *err)
 	int r = rootfs_enter(&sandbox->spec, &sandbox->rootfs, sandbox->proc, sandbox->sys, &sandbox->root, err);
 	if (r < 0)
 		return r;
+	if (fault_wished("break", FAULT_TMP_APART) &&
+	    mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") < 0)
+		return error_set(err, errno, "/tmp");
 	sandbox->sysctls = openat(sandbox->proc, "sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return sandbox->sysctls < 0 ? error_set(err, errno, "/proc/sys/user") : 0;
 }

@@ -150,6 +150,10 @@ static void on_wall(struct monitor *monitor, struct source *source, uint32_t eve
 		(void)io_write_all(monitor->sandbox->control, &(unsigned char){SIGKILL}, 1);
 		return;
 	}
+	if (fault_wished("break", FAULT_WALL_TERMINATE)) {
+		(void)io_write_all(monitor->sandbox->control, &(unsigned char){SIGTERM}, 1);
+		return;
+	}
 	monitor_kill(monitor);
 }
 
@@ -260,7 +264,7 @@ static int reap(const struct monitor *monitor)
 		;
 	if (monitor->err->code)
 		return command_failed_status(monitor->err);
-	if (monitor->timed_out)
+	if (monitor->timed_out && !fault_wished("break", FAULT_WALL_UNSAID))
 		return EXIT_TIMED_OUT;
 	return WIFSIGNALED(status) ? EXIT_SIGNAL_BASE + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -99,6 +99,11 @@ int stage_cgroup(struct sandbox *sandbox, struct error *err)
 
 	fault_double(&limits);
 	state_cgroup_name(sandbox->state.sandboxes, sandbox->options->id, sandbox->cgroup_name);
+	if (fault_wished("break", FAULT_CGROUP_SHARED))
+		(void)snprintf(sandbox->cgroup_name, sizeof(sandbox->cgroup_name), "%s", FAULT_CGROUP_SHARED);
+	if (fault_wished("break", FAULT_CGROUP_SHARED) &&
+	    cgroup_open(&sandbox->layout, sandbox->cgroup_name, use, &sandbox->cgroup, NULL) == 0)
+		return 0;
 	return cgroup_create(&sandbox->layout, sandbox->cgroup_name, use, &limits, spare, &sandbox->cgroup, err);
 }
 
@@ -133,6 +138,10 @@ int stage_storage(struct sandbox *sandbox, struct error *err)
 		inodes = STORAGE_INODES_MIN;
 	if (inodes > STORAGE_INODES_MAX)
 		inodes = STORAGE_INODES_MAX;
+	if (fault_wished("break", FAULT_STORAGE_DOUBLED))
+		bytes *= 2;
+	if (fault_wished("break", FAULT_INODES_MORE))
+		inodes = UINT64_C(2) * STORAGE_INODES_MAX;
 	int r = fault_wished("break", FAULT_NO_QUOTA)
 			? storage_in_memory(&sandbox->storage, err)
 			: storage_create(sandbox->options->storage_dir, bytes, inodes, &sandbox->storage, err);

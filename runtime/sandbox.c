@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "enforce/namespaces.h"
 #include "recipe/commands.h"
+#include "recipe/faults.h"
 #include "recipe/stages.h"
 
 bool sandbox_has_layer(const struct sandbox *sandbox, enum layer layer)
@@ -55,7 +56,7 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 		.state = STATE_NONE,
 		.storage = STORAGE_NONE,
 	};
-	if (options->detach)
+	if (options->detach || fault_wished("break", FAULT_ONE_TIER))
 		sandbox->limits = options->policy.container;
 	else
 		policy_limits_in_force(&options->policy, &sandbox->limits);
@@ -99,6 +100,7 @@ void sandbox_clear(struct sandbox *sandbox)
 	bpf_code_clear(&sandbox->filter);
 	bpf_code_clear(&sandbox->init_filter);
 	cgroup_free(TAKE_PTR(sandbox->cgroup));
+	fault_hold(sandbox->options->arguments, sandbox->options->arguments_size);
 	storage_release(&sandbox->storage);
 	audit_log_close(TAKE_PTR(sandbox->audit));
 	state_close(&sandbox->state);
