@@ -316,8 +316,8 @@ static int read_names(int state_dir, size_t limit, char (**names)[STATE_ID_MAX +
 	}
 	size_t room = 0;
 	for (const struct dirent *entry; *count < limit && (entry = readdir(place));) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    strlen(entry->d_name) > STATE_ID_MAX + 1)
+		size_t length = strlen(entry->d_name);
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || length >= sizeof(**names))
 			continue;
 		if (*count == room) {
 			room = room ? 2 * room : 64;
@@ -326,7 +326,7 @@ static int read_names(int state_dir, size_t limit, char (**names)[STATE_ID_MAX +
 				return -ENOMEM;
 			*names = grown;
 		}
-		(void)snprintf((*names)[(*count)++], sizeof(**names), "%s", entry->d_name);
+		memcpy((*names)[(*count)++], entry->d_name, length + 1);
 	}
 	return 0;
 }
