@@ -43,6 +43,7 @@ not_judged='
 one-processor    a matter of speed alone
 state-directory  the next stage opens a file in it: without it the start fails
 filters          without a program the kernel refuses the filter: the start fails
+storage          without it there is no writable place: the start fails
 collect-trees    without them there is no root: the start fails
 channels         without them the sides cannot speak: the start fails
 go               PID 1 waits for it
