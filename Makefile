@@ -283,7 +283,7 @@ help:
 	@echo 'make soak          200 sandboxes with limits at once: all end as they must, nothing is left'
 	@echo 'make install       PREFIX=/usr/local DESTDIR='
 	@echo 'make format        rewrite the sources with clang-format; format-check only reports'
-	@echo 'make docs          regenerate docs/requirements.md'
+	@echo 'make docs          regenerate docs/requirements.md and docs/ordering.md'
 	@echo 'make clean'
 	@echo 'Variables: V=1 shows commands, B=DIR builds elsewhere, CFLAGS=, CC='
 

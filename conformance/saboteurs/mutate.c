@@ -21,9 +21,25 @@
 /* Of one saboteur, ids of a kind: a sandbox that does not start has hundreds. */
 #define PRINTED_MAX 40
 
+static const char help[] =
+	"usage: agentcore-conformance mutate [OPTION...]\n"
+	"Judge runtimes that are broken in one way each, and say which of them the suite noticed.\n"
+	"\n"
+	"  --list                 name them, and what each breaks\n"
+	"  --saboteur NAME        only this one; may be repeated\n"
+	"  --filter GLOB          only those whose name matches; may be repeated\n"
+	"  --thorough             leave no suite out\n"
+	"  --profile NAME         the policy to judge by (default: standard)\n"
+	"  --runtime NAME|PATH    the good OCI runtime that is broken (default: crun)\n"
+	"  --shim FILE            the program that breaks it (default: oci-saboteur beside this program)\n"
+	"  --help                 this text\n"
+	"\n"
+	"Exit status: 0 all were noticed, by the cases that they break and no others; 1 not; 2 usage; 3 some\n"
+	"could not be tried here; 4 harness error.\n";
+
 struct options {
 	struct trying trying;
-	bool list;
+	bool list, help;
 };
 
 static bool is_chosen(const struct trying *trying, const struct saboteur *row)
@@ -83,6 +99,9 @@ static int take_option(struct options *options, int option, const char *value, s
 	case 't':
 		trying->thorough = true;
 		return 0;
+	case 'h':
+		options->help = true;
+		return 0;
 	default:
 		return error_say(err, EINVAL, "bad option");
 	}
@@ -91,10 +110,15 @@ static int take_option(struct options *options, int option, const char *value, s
 static int parse(struct options *options, int argc, char **argv, struct error *err)
 {
 	static const struct option names[] = {
-		{"runtime", required_argument, NULL, 'r'}, {"saboteur", required_argument, NULL, 's'},
-		{"filter", required_argument, NULL, 'f'},  {"profile", required_argument, NULL, 'p'},
-		{"shim", required_argument, NULL, 'x'},    {"list", no_argument, NULL, 'l'},
-		{"thorough", no_argument, NULL, 't'},      {NULL, 0, NULL, 0},
+		{"runtime", required_argument, NULL, 'r'},
+		{"saboteur", required_argument, NULL, 's'},
+		{"filter", required_argument, NULL, 'f'},
+		{"profile", required_argument, NULL, 'p'},
+		{"shim", required_argument, NULL, 'x'},
+		{"list", no_argument, NULL, 'l'},
+		{"thorough", no_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	*options = (struct options){.trying = {.runtime = "crun", .profile = PROFILE_STANDARD}};
 	optind = 1;
@@ -272,6 +296,8 @@ int command_mutate(int argc, char **argv)
 		error_print(&err, "agentcore-conformance mutate", STDERR_FILENO);
 		return CONFORMANCE_USAGE;
 	}
+	if (options.help)
+		return fputs(help, stdout) < 0 ? CONFORMANCE_ERROR : CONFORMANCE_OK;
 	if (options.list)
 		return list(&options.trying);
 	int status = mutate(&options.trying, &err);
