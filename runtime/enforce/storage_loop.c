@@ -55,7 +55,9 @@ static bool is_bound(int number)
 static int bind_image(int number, int image, int *device)
 {
 	char path[32];
-	struct loop_config config = {.fd = (unsigned)image, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
+	/* With sectors of one block ext4 need not change the device's block size, which throws its cache away. */
+	struct loop_config config = {
+		.fd = (unsigned)image, .block_size = STORAGE_BLOCK, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
 
 	(void)snprintf(path, sizeof(path), "/dev/loop%d", number);
 	(void)snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "agentcore");
