@@ -115,6 +115,47 @@ expect "kill --all" 0
 within 10 gone deaf
 ok "ends those who are deaf" $? "$(field deaf .status)"
 
+# --- The monitor's socket, asked for nonsense ---
+cat >"$scratch/nonsense.py" <<'PY'
+import os, socket, struct, sys
+os.chdir(sys.argv[1])
+def connect():
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.connect("control")
+    connection.settimeout(10)
+    return connection
+def ask(packet):
+    connection = connect()
+    connection.send(packet)
+    return connection.recv(64)
+def request(kind, number=0, seconds=0.0):
+    return struct.pack("IId", kind, number, seconds)
+for packet in b"x", b"x" * 15, b"x" * 17, b"x" * 60000:
+    assert ask(packet) == b"", packet[:20]
+for packet in request(99), request(0, 0), request(0, 65), request(0, 2**32 - 1), request(1, 0, -1.0), request(1, 0, float("nan")), request(1, 0, float("inf")):
+    code, _ = struct.unpack("iI", ask(packet))
+    assert code != 0, packet
+crowd = [connect() for _ in range(200)]
+for connection in crowd:
+    connection.close()
+# One too many is closed without an answer, until the monitor has seen the end of the others.
+for _ in range(1000):
+    answer = ask(request(2))
+    if answer:
+        break
+code, number = struct.unpack("iI", answer)
+assert code == 0 and number > 0
+PY
+start job -- sleep 300
+run python3 "$scratch/nonsense.py" "$state/sandboxes/job"
+expect "nonsense on the monitor's socket is refused" 0
+has_status job running
+ok "and the sandbox goes on" $?
+run setpriv --reuid=65534 --regid=65534 --clear-groups /usr/bin/python3 -c "import socket; socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect('$state/sandboxes/job/control')"
+expect "another user does not get there" 1 'Permission denied'
+verb kill job --all
+within 10 gone job
+
 # --- update ---
 start job -- sleep 300
 verb update job --limit max_memory_mb=64 --limit max_cpu_cores=0.5 --limit max_processes=20
