@@ -14,7 +14,7 @@ static const struct command_row {
 } commands[] = {
 	{"run", command_run, "run a command in a sandbox"},
 	{"exec", command_exec, "run another command in a live sandbox"},
-	{"list", command_list, "list the sandboxes that are alive"},
+	{"list", command_list, "list the sandboxes that are alive, and what killed ones have left"},
 	{"kill", command_kill, "send a signal to a sandbox's command, or end the sandbox"},
 	{"delete", command_delete, "remove a sandbox, or what a killed one has left"},
 	{"update", command_update, "change limits of a live sandbox"},
