@@ -18,7 +18,7 @@
 #define DELETE_MS 10000
 
 /* Without --root. */
-#define STATE_DIR "/run/agentcore/sandboxes"
+#define STATE_ROOT "/run/agentcore"
 
 /* What a kind of session adds to the command line. */
 struct kind_row {
@@ -44,7 +44,9 @@ static int agentcore_open(struct adapter *adapter, struct error *err)
 	/* A bare "agentcore" means the one that was built with this suite, before any that PATH has. */
 	else if (strcmp(adapter->options.runtime, "agentcore") == 0 && adapter->options.agentcore)
 		adapter->options.runtime = adapter->options.agentcore;
-	(void)snprintf(adapter->state_dir, sizeof(adapter->state_dir), STATE_DIR);
+	if (!adapter->options.state_root)
+		adapter->options.state_root = STATE_ROOT;
+	(void)snprintf(adapter->state_dir, sizeof(adapter->state_dir), "%s/sandboxes", adapter->options.state_root);
 	return program_open(adapter, "agentcore", err);
 }
 
@@ -60,12 +62,14 @@ static bool agentcore_can_express(const struct adapter *adapter, const struct ad
 
 static void agentcore_remove(struct adapter *adapter, const struct adapter_launch *launch)
 {
-	char name[NAME_MAX], output[256];
+	char name[NAME_MAX], root[PATH_MAX], output[256];
 	int status;
-	char *const argv[] = {adapter->program, (char[]){"delete"}, (char[]){"--force"}, name, NULL};
+	char *const argv[] = {
+		adapter->program, (char[]){"delete"}, (char[]){"--root"}, root, (char[]){"--force"}, name, NULL};
 	if (!launch->name)
 		return;
 	(void)snprintf(name, sizeof(name), "%s", launch->name);
+	(void)snprintf(root, sizeof(root), "%s", adapter->options.state_root);
 	(void)spawn_capture(argv, DELETE_MS, output, sizeof(output), &status, NULL);
 }
 
@@ -74,7 +78,8 @@ static size_t run_words(const struct adapter *adapter, const struct adapter_laun
 			const char *words[WORDS_MAX])
 {
 	const struct kind_row *kind = &kinds[launch->kind];
-	const char *const always[] = {adapter->program, "run", "--policy", launch->policy_file, "--bind", bind};
+	const char *const always[] = {adapter->program,    "run",    "--root", adapter->options.state_root, "--policy",
+				      launch->policy_file, "--bind", bind};
 	size_t count = ARRAY_SIZE(always);
 	memcpy(words, always, sizeof(always));
 	if (launch->name) {
@@ -144,7 +149,8 @@ static int agentcore_start(struct adapter *adapter, const struct adapter_launch 
 	size_t count = run_words(adapter, launch, bind, words);
 	if (launch->tier == TRIAL_RUN)
 		return start_words(launch, words, count, pid, err);
-	const char *const exec[] = {adapter->program, "exec", launch->name, "--"};
+	const char *const exec[] = {adapter->program, "exec", "--root", adapter->options.state_root,
+				    launch->name,     "--"};
 	int r = start_waiting(launch, words, count, err);
 	r = r < 0 ? r : start_words(launch, exec, ARRAY_SIZE(exec), pid, err);
 	/* Nobody finishes a launch that has not started. */

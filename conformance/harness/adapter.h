@@ -33,6 +33,8 @@ struct adapter_options {
 	const char *command_prefix; /* --runtime-cmd: words before the command; "{tools}" stands for tools_dir */
 	const char *work_dir; /* a private directory for bundles and state; exists, emptied by the harness */
 	const char *agentcore; /* path of the agentcore program, for generating seccomp profiles */
+	const char *
+		state_root; /* of a runtime that reclaims what others of one state directory left: a directory of the caller's own; NULL: the runtime's */
 };
 
 struct adapter;

@@ -205,6 +205,7 @@ static int open_adapters(struct run *run, struct error *err)
 		.command_prefix = options->command_prefix,
 		.work_dir = run->workdir.runtime,
 		.agentcore = found ? run->agentcore : NULL,
+		.state_root = options->state_root,
 	};
 	struct adapter_options control = {.work_dir = run->workdir.control};
 	const char *kind = options->adapter;

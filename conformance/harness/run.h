@@ -48,6 +48,8 @@ struct run_options {
 	FILE *progress; /* where progress goes; NULL: quiet */
 	FILE *report; /* where the summary text goes; NULL: none */
 
+	const char *state_root; /* adapter.h; NULL: the runtime's own */
+
 	/* Where things are; NULL: found beside the program, else under the installation prefix. */
 	const char *probe; /* the probe program */
 	const char *fixtures; /* the fixtures directory */

@@ -138,16 +138,21 @@ static int set_environment(const struct trying *trying, const struct saboteur *s
 int ground_run(const struct trying *trying, enum ground ground, const char *program, const struct saboteur *saboteur,
 	       struct results *results, struct error *err)
 {
+	char file[PATH_MAX], state[PATH_MAX];
+	(void)snprintf(file, sizeof(file), "%s/results.jsonl", trying->directory);
+	(void)snprintf(state, sizeof(state), "%s/state", trying->directory);
 	struct run_options run = {
 		.runtime = program,
 		.adapter = ground == GROUND_FAULTS ? "agentcore" : "oci",
 		.profiles = {trying->profile},
 		.profile_count = 1,
-		.jsonl = trying->file,
+		.jsonl = file,
+		/* Any other sandbox of the machine that ends would clear up behind the broken one. */
+		.state_root = state,
 	};
 	struct summary summary;
 	int r = choose(&run, trying, ground, saboteur, err);
 	r = r < 0 ? r : set_environment(trying, saboteur, err);
 	r = r < 0 ? r : conformance_run(&run, &summary, err);
-	return r < 0 ? r : results_load(results, trying->file, err);
+	return r < 0 ? r : results_load(results, file, err);
 }

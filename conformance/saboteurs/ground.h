@@ -32,7 +32,8 @@ struct trying {
 	bool thorough; /* no suite is left out */
 	const struct saboteur *rows[GROUND_ROWS_MAX];
 	size_t count;
-	const char *file; /* for results; the caller removes it */
+	const char *
+		directory; /* empty, for results and the reference runtime's state; the caller removes it with all that is in it */
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <ftw.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -272,19 +273,26 @@ static int conclude(const struct trying *trying, const struct score *score)
 	return score->unsupported ? CONFORMANCE_INCOMPLETE : CONFORMANCE_OK;
 }
 
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+	(void)status;
+	(void)type;
+	(void)ftw;
+	(void)remove(path);
+	return 0;
+}
+
 static int mutate(struct trying *trying, struct error *err)
 {
-	char directory[] = "/tmp/agentcore-mutate-XXXXXX", file[sizeof(directory) + 16];
+	char directory[] = "/tmp/agentcore-mutate-XXXXXX";
 	struct score score = {0};
 	if (!mkdtemp(directory))
 		return error_set(err, errno, "make a directory in /tmp");
-	(void)snprintf(file, sizeof(file), "%s/results.jsonl", directory);
-	trying->file = file;
+	trying->directory = directory;
 	int r = 0;
 	for (int ground = 0; r == 0 && ground < GROUND_COUNT; ground++)
 		r = try_ground(trying, (enum ground)ground, &score, err);
-	(void)unlink(file);
-	(void)rmdir(directory);
+	(void)nftw(directory, remove_entry, 16, FTW_PHYS | FTW_DEPTH | FTW_MOUNT);
 	return r < 0 ? r : conclude(trying, &score);
 }
 
