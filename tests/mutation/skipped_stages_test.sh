@@ -15,6 +15,8 @@ chmod 755 "$scratch"
 by_suite='
 id-range|standard|namespaces.*.user.*_range
 id-maps|standard|namespaces.*
+join-cgroup|standard|limits.*.memory.heap
+cgroup-namespace|standard|namespaces.*.cgroup*
 become-root|standard|namespaces.*
 kernel-filesystems|standard|filesystem.*
 enter-root|standard|filesystem.*
@@ -42,13 +44,16 @@ filter|standard|seccomp.*.installed.*
 not_judged='
 one-processor    a matter of speed alone
 state-directory  the next stage opens a file in it: without it the start fails
+entry            the control socket lies in it: without it the start fails
 filters          without a program the kernel refuses the filter: the start fails
 storage          without it there is no writable place: the start fails
+cgroup           join-cgroup needs it: without it the start dies (without both: the saboteur no-cgroup)
+storage          enter-root lays the writable places on it: without it the start fails (on memory: the saboteur no-quota)
 collect-trees    without them there is no root: the start fails
 channels         without them the sides cannot speak: the start fails
 go               PID 1 waits for it
 await-go         a race: the maps may or may not be written in time
-die-with-monitor has a second road: PID 1 sees its control socket end
+die-with-monitor has a second road: PID 1 sees its control socket end (without both: the saboteur outlives-monitor)
 lock-pipe        await-lock reads it: the start fails
 await-lock       a race: CMD may or may not meet an unlocked PID 1
 capabilities     exec of uid 0 sets the sets anew from the bounding set
@@ -64,6 +69,10 @@ notice_refuse() {
 	echo '{"security_profile": {"apparmor_fallback": "refuse"}}' >"$scratch/refuse.json"
 	skip --policy "$scratch/refuse.json" -- /bin/true
 	[ "$status" -ne 125 ]
+}
+notice_audit_log() {
+	skip --audit-dir "$scratch/audit-$stage" -- /bin/true
+	! grep -qs '"sandbox_start"' "$scratch/audit-$stage"/*.jsonl
 }
 notice_shift_owners() {
 	mkdir -p "$scratch/owned" && chown 1234:1234 "$scratch/owned"
