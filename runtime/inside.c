@@ -26,11 +26,7 @@
 
 int stage_join_cgroup(struct sandbox *sandbox, struct error *err)
 {
-	int r = cgroup_join(sandbox->cgroup, err);
-
-	if (r == 0)
-		cgroup_close_inside(sandbox->cgroup);
-	return r;
+	return cgroup_join(sandbox->cgroup, err);
 }
 
 int stage_cgroup_namespace(struct sandbox *sandbox, struct error *err)

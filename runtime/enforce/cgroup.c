@@ -48,20 +48,15 @@ static struct cgroup *new_cgroup(enum cgroup_use use)
 	return cgroup;
 }
 
-void cgroup_close_inside(struct cgroup *cgroup)
+void cgroup_free(struct cgroup *cgroup)
 {
+	if (!cgroup)
+		return;
 	for (size_t i = 0; i < cgroup->count; i++)
 		close_dir(&cgroup->dirs[i]);
 	close_fd(&cgroup->watch.memory);
 	close_fd(&cgroup->watch.processes);
 	close_fd(&cgroup->oom_control);
-}
-
-void cgroup_free(struct cgroup *cgroup)
-{
-	if (!cgroup)
-		return;
-	cgroup_close_inside(cgroup);
 	free(cgroup);
 }
 

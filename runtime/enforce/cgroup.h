@@ -98,9 +98,6 @@ int cgroup_clone_fd(const struct cgroup *cgroup);
  */
 int cgroup_join(const struct cgroup *cgroup, struct error *err);
 
-/* In the child, after cgroup_join: close every descriptor, since PID 1 never executes anything. */
-void cgroup_close_inside(struct cgroup *cgroup);
-
 /* --- Events ---------------------------------------------------------------------------------------- */
 
 /*
@@ -125,11 +122,9 @@ int cgroup_read_events(struct cgroup *cgroup, struct cgroup_events *events);
 
 struct cgroup_usage {
 	uint64_t memory_peak_bytes;
-	uint64_t memory_limit_bytes; /* as read back; 0: none */
 	uint64_t swap_peak_bytes; /* v1: memsw peak above the memory peak; where unknown 0 */
 	uint64_t cpu_us;
 	uint64_t processes_peak; /* 0 where the kernel does not keep it */
-	uint64_t processes_now;
 	bool cpu_known, processes_peak_known;
 };
 int cgroup_usage(const struct cgroup *cgroup, struct cgroup_usage *usage);

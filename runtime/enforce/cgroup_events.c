@@ -149,11 +149,9 @@ struct usage_row {
 #define FIELD(name) offsetof(struct cgroup_usage, name)
 static const struct usage_row usage_rows[] = {
 	{CGROUP_MEMORY, "memory.max_usage_in_bytes", "memory.peak", FIELD(memory_peak_bytes)},
-	{CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", FIELD(memory_limit_bytes)},
 	/* v1: memory and swap together, until the memory peak is taken off. */
 	{CGROUP_MEMORY, "memory.memsw.max_usage_in_bytes", "memory.swap.peak", FIELD(swap_peak_bytes)},
 	{CGROUP_PIDS, "pids.peak", "pids.peak", FIELD(processes_peak)},
-	{CGROUP_PIDS, "pids.current", "pids.current", FIELD(processes_now)},
 	{CGROUP_CPUACCT, "cpuacct.usage", NULL, FIELD(cpu_us)},
 };
 

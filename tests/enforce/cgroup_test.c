@@ -27,6 +27,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "enforce/cgroup_internal.h"
+
 #define PATIENCE_MS 20000 /* for what takes milliseconds: the machine is shared */
 
 static char parent[64];
@@ -51,6 +53,14 @@ static void need(enum cgroup_controller controller)
 		return;
 	print_message("controller %d: %s\n", (int)controller, layout.why_not[controller]);
 	skip();
+}
+
+static uint64_t processes_now(const struct cgroup *cgroup)
+{
+	uint64_t count = 0;
+
+	assert_int_equal(cgroup_read_number(cgroup_dir_of(cgroup, CGROUP_PIDS)->fd, "pids.current", &count), 0);
+	return count;
 }
 
 /* No directory of ours is left in any hierarchy. */
@@ -125,7 +135,6 @@ static pid_t start(struct cgroup *cgroup, uint64_t flags, int (*function)(void))
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (cgroup_join(cgroup, NULL) < 0 || write(joined[1], "", 1) != 1)
 			_exit(99);
-		cgroup_close_inside(cgroup);
 		(void)close(joined[0]);
 		(void)close(joined[1]);
 		_exit(function());
@@ -295,7 +304,6 @@ static void memory_kills(void **state)
 	assert_int_equal(cgroup_read_events(cgroup, &events), 0);
 	assert_int_equal(events.memory_kills, 1);
 	assert_int_equal(cgroup_usage(cgroup, &usage), 0);
-	assert_int_equal(usage.memory_limit_bytes, 32 << 20);
 	assert_true(usage.memory_peak_bytes > 24 << 20 && usage.memory_peak_bytes <= 32 << 20);
 	assert_int_equal(usage.swap_peak_bytes, 0);
 	drop(cgroup);
@@ -398,7 +406,7 @@ static void processes_are_refused(void **state)
 	assert_int_equal(cgroup_usage(cgroup, &usage), 0);
 	if (usage.processes_peak_known)
 		assert_int_equal(usage.processes_peak, 5);
-	assert_int_equal(usage.processes_now, 0);
+	assert_int_equal(processes_now(cgroup), 0);
 	drop(cgroup);
 	expect_nothing_left();
 }
@@ -455,13 +463,9 @@ static int fork_happily(void)
 
 static void wait_for_processes(struct cgroup *cgroup, uint64_t count)
 {
-	struct cgroup_usage usage = {0};
-
-	for (int i = 0; i < PATIENCE_MS && usage.processes_now < count; i++) {
-		assert_int_equal(cgroup_usage(cgroup, &usage), 0);
+	for (int i = 0; i < PATIENCE_MS && processes_now(cgroup) < count; i++)
 		(void)poll(NULL, 0, 1);
-	}
-	assert_true(usage.processes_now >= count);
+	assert_true(processes_now(cgroup) >= count);
 }
 
 static void kill_forkers(enum cgroup_use use, const char *name)
