@@ -123,6 +123,10 @@ static void record_breach(const struct execution *execution, const char *resourc
 	json_t *metadata =
 		json_pack("{s:i, s:f}", "execution", (int)execution->number, "limit", execution->limits.value[limit]);
 
+	/* The workload saw the other breaches itself. */
+	if (strcmp(result, "killed") == 0)
+		(void)dprintf(STDERR_FILENO, "agentcore: %s limit reached (%g): the whole execution was killed\n",
+			      resource, execution->limits.value[limit]);
 	target_audit(execution->target, "breach", "exec", resource, result, NULL, metadata);
 	json_decref(metadata);
 }

@@ -41,7 +41,11 @@ static _Noreturn void background(const struct run_options *options, int started)
 	struct outcome outcome = {0};
 
 	(void)setsid();
-	outcome.status = run(options, &started, &outcome.err);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0)
+		outcome.status = run(options, &started, &outcome.err);
+	else
+		outcome.status = error_set(&outcome.err, errno, "/dev/null") < 0 ? EXIT_RUNTIME_FAILED : 0;
 	if (started >= 0)
 		(void)io_write_all(started, &outcome, sizeof(outcome));
 	_exit(outcome.status);

@@ -114,16 +114,19 @@ static int change_cgroup(const struct change *change, struct error *err)
 	return r;
 }
 
-static int change_wall(const struct change *change, struct error *err)
+/* The monitor keeps the wall clock, and puts breaches on record with the limit that was breached. */
+static int tell_monitor(const struct change *change, struct error *err)
 {
-	struct control_request request = {.kind = CONTROL_WALL};
 	_cleanup_fd_ int fd = -1;
-
-	if (!change->named[LIMIT_WALL_SECONDS] ||
-	    !target_limit(&change->target->record, &change->after, LIMIT_WALL_SECONDS, &request.seconds))
-		return 0;
 	int r = control_connect(change->target->directory, &fd, err);
-	return r < 0 ? r : control_ask(fd, &request, NULL, err);
+
+	for (size_t i = 0; r == 0 && i < LIMIT_COUNT; i++) {
+		struct control_request request = {.kind = CONTROL_LIMIT, .number = (uint32_t)i};
+		if (change->named[i] &&
+		    target_limit(&change->target->record, &change->after, (enum limit)i, &request.value))
+			r = control_ask(fd, &request, NULL, err);
+	}
+	return r;
 }
 
 /* A limit as it is now, and where the value that was asked for is not it, why. */
@@ -185,7 +188,7 @@ static int carry_out(const struct verb_options *options, struct change *change, 
 	if (r == 0)
 		r = change_cgroup(change, err);
 	if (r == 0)
-		r = change_wall(change, err);
+		r = tell_monitor(change, err);
 	return r < 0 ? r : state_write_policy(change->target->directory, &change->after, err);
 }
 

@@ -21,6 +21,9 @@ int stage_session(struct sandbox *sandbox, struct error *err)
 {
 	if (setsid() < 0)
 		return error_set(err, errno, "new session");
+	/* The monitor complains to its caller until CMD runs; CMD itself holds nothing of the caller's. */
+	if (sandbox->options->detach && dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+		return error_set(err, errno, "standard error");
 	if (sandbox->slave < 0)
 		return 0;
 	if (ioctl(sandbox->slave, TIOCSCTTY, 0) < 0)

@@ -71,9 +71,10 @@ static int serve(struct control *control, struct connection *connection, struct 
 	switch (request->kind) {
 	case CONTROL_SIGNAL:
 		return forward_signal(monitor, request->number);
-	case CONTROL_WALL:
-		return isfinite(request->seconds) && request->seconds > 0 ? monitor_set_wall(monitor, request->seconds)
-									  : -EINVAL;
+	case CONTROL_LIMIT:
+		if (request->number >= LIMIT_COUNT || !isfinite(request->value) || request->value <= 0)
+			return -EINVAL;
+		return monitor_set_limit(monitor, (enum limit)request->number, request->value);
 	case CONTROL_EXECUTE:
 		return number_execution(control, connection);
 	default:

@@ -16,14 +16,14 @@
 
 enum control_kind {
 	CONTROL_SIGNAL, /* send signal `number` to CMD */
-	CONTROL_WALL, /* the wall clock is `seconds` from the start of CMD */
+	CONTROL_LIMIT, /* limit `number` (enum limit) is `value` now; the wall clock counts from the start of CMD */
 	CONTROL_EXECUTE, /* a number for an execution, which lives as long as this connection */
 };
 
 struct control_request {
 	uint32_t kind;
 	uint32_t number;
-	double seconds;
+	double value;
 };
 
 struct control_answer {

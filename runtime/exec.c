@@ -262,11 +262,25 @@ static _Noreturn void life_of_command(struct execution *execution)
 
 /* --- Start and end ---------------------------------------------------------------------------------------- */
 
+/*
+ * Nothing wider than the container's: the kernel would hold it anyway, but cgroup v1 refuses a cpu quota above the
+ * parent's.  The processes of the container's limit include PID 1's, which is not written here.
+ */
+static struct limits limits_within(const struct limits *execution, const struct limits *container)
+{
+	struct limits limits = *execution;
+
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if (limits.set[i] && container->set[i] && limits.value[i] > container->value[i])
+			limits.value[i] = container->value[i];
+	return limits;
+}
+
 void execution_init(struct execution *execution, const struct run_options *options, const struct target *target)
 {
 	*execution = (struct execution){
 		.target = target,
-		.limits = options->policy.execution,
+		.limits = limits_within(&options->policy.execution, &options->policy.container),
 		.connection = -1,
 		.alive = -1,
 		.alive_inside = -1,

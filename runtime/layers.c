@@ -71,11 +71,11 @@ static void say_mac(const struct policy *policy, struct layer_state *state)
 static const struct {
 	enum limit limit;
 	enum cgroup_controller controller;
-	const char *controller_name;
+	const char *controller_name, *unit;
 } by_cgroups[] = {
-	{LIMIT_MEMORY_MB, CGROUP_MEMORY, "memory"},
-	{LIMIT_CPU_CORES, CGROUP_CPU, "cpu"},
-	{LIMIT_PROCESSES, CGROUP_PIDS, "pids"},
+	{LIMIT_MEMORY_MB, CGROUP_MEMORY, "memory", " MiB"},
+	{LIMIT_CPU_CORES, CGROUP_CPU, "cpu", ""},
+	{LIMIT_PROCESSES, CGROUP_PIDS, "pids", ""},
 };
 
 static void say_cgroups(const struct limits *limits, const struct cgroup_layout *cgroups, struct layer_state *state)
@@ -83,14 +83,13 @@ static void say_cgroups(const struct limits *limits, const struct cgroup_layout 
 	int used = snprintf(state->detail, sizeof(state->detail), "cgroup %s:", cgroup_layout_name(cgroups));
 
 	for (size_t i = 0; i < ARRAY_SIZE(by_cgroups) && used < (int)sizeof(state->detail); i++) {
-		const struct limit_row *row = &limit_rows[by_cgroups[i].limit];
 		if (!limits->set[by_cgroups[i].limit])
 			continue;
 		bool there = cgroups->places[by_cgroups[i].controller].available;
 		state->in_force = state->in_force && there;
-		used += snprintf(state->detail + used, sizeof(state->detail) - (size_t)used, "%s %g %s%s", i ? "," : "",
-				 limits->value[by_cgroups[i].limit], row->unit,
-				 there ? "" : " (no controller: refused)");
+		used += snprintf(state->detail + used, sizeof(state->detail) - (size_t)used, "%s %s %g%s%s",
+				 i ? "," : "", by_cgroups[i].controller_name, limits->value[by_cgroups[i].limit],
+				 by_cgroups[i].unit, there ? "" : " (no controller: refused)");
 	}
 }
 

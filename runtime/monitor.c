@@ -58,7 +58,7 @@ const struct sandbox *monitor_sandbox(const struct monitor *monitor)
 	return monitor->sandbox;
 }
 
-int monitor_set_wall(struct monitor *monitor, double seconds)
+static int set_wall(struct monitor *monitor, double seconds)
 {
 	struct itimerspec when = {.it_value = monitor->since};
 
@@ -70,9 +70,18 @@ int monitor_set_wall(struct monitor *monitor, double seconds)
 		when.it_value.tv_sec++;
 		when.it_value.tv_nsec -= 1000000000L;
 	}
-	monitor->sandbox->limits.set[LIMIT_WALL_SECONDS] = true;
-	monitor->sandbox->limits.value[LIMIT_WALL_SECONDS] = seconds;
 	return timerfd_settime(monitor->wall.fd, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? -errno : 0;
+}
+
+int monitor_set_limit(struct monitor *monitor, enum limit limit, double value)
+{
+	int r = limit == LIMIT_WALL_SECONDS ? set_wall(monitor, value) : 0;
+
+	if (r == 0) {
+		monitor->sandbox->limits.set[limit] = true;
+		monitor->sandbox->limits.value[limit] = value;
+	}
+	return r;
 }
 
 /* From here on others may signal, update, execute; PID 1 and CMD, which are older, do not inherit the socket. */
@@ -95,7 +104,7 @@ static void started(struct monitor *monitor)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &monitor->since);
 	monitor->running = true;
-	int r = limits->set[LIMIT_WALL_SECONDS] ? monitor_set_wall(monitor, limits->value[LIMIT_WALL_SECONDS]) : 0;
+	int r = limits->set[LIMIT_WALL_SECONDS] ? set_wall(monitor, limits->value[LIMIT_WALL_SECONDS]) : 0;
 	if (r < 0)
 		give_up(monitor, -r, "wall clock");
 	r = take_requests(monitor);

@@ -28,7 +28,10 @@ int monitor_forget(struct monitor *monitor, struct source *source);
 
 const struct sandbox *monitor_sandbox(const struct monitor *monitor);
 
-/* Set the wall clock: `seconds` from the start of CMD.  0 or a negative errno. */
-int monitor_set_wall(struct monitor *monitor, double seconds);
+/*
+ * A limit has changed: the wall clock is set anew, to so many seconds from the start of CMD; of the others, which are the
+ * cgroup's, the new value is what goes on record.  0 or a negative errno.
+ */
+int monitor_set_limit(struct monitor *monitor, enum limit limit, double value);
 
 #endif

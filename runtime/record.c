@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,15 +21,17 @@ struct event_names {
 };
 
 static const struct breach_row {
-	const char *resource, *result, *reason;
+	const char *resource, *result, *reason, *unit;
 	enum limit limit;
 } breach_rows[BREACH_COUNT] = {
-	[BREACH_MEMORY] = {"memory", "killed", "memory limit reached: the whole sandbox was killed", LIMIT_MEMORY_MB},
-	[BREACH_PROCESSES] = {"processes", "denied", "process limit reached: fork was refused", LIMIT_PROCESSES},
-	[BREACH_WALL_TIME] = {"wall_time", "killed", "wall time over: the whole sandbox was killed",
+	[BREACH_MEMORY] = {"memory", "killed", "memory limit reached: the whole sandbox was killed", " MiB",
+			   LIMIT_MEMORY_MB},
+	[BREACH_PROCESSES] = {"processes", "denied", "process limit reached: fork was refused", "", LIMIT_PROCESSES},
+	[BREACH_WALL_TIME] = {"wall_time", "killed", "wall time over: the whole sandbox was killed", " s",
 			      LIMIT_WALL_SECONDS},
-	[BREACH_STORAGE] = {"storage", "denied", "storage quota reached: writes were refused", LIMIT_STORAGE_MB},
-	[BREACH_CPU] = {"cpu", "throttled", "cpu limit reached: the sandbox was throttled", LIMIT_CPU_CORES},
+	[BREACH_STORAGE] = {"storage", "denied", "storage quota reached: writes were refused", " MiB",
+			    LIMIT_STORAGE_MB},
+	[BREACH_CPU] = {"cpu", "throttled", "cpu limit reached: the sandbox was throttled", "", LIMIT_CPU_CORES},
 };
 
 /* A full disk would say it with every event. */
@@ -185,6 +188,10 @@ void record_breach(struct sandbox *sandbox, enum breach breach, const struct rec
 	put_usage(metadata, usage);
 	struct audit_event event = {.resource = row->resource, .result = row->result, .reason = row->reason};
 	put(sandbox, (struct event_names){"breach", "breach"}, &event, metadata);
+	/* The workload saw the other breaches itself. */
+	if (strcmp(row->result, "killed") == 0)
+		(void)dprintf(STDERR_FILENO, "agentcore: %s (%g%s)\n", row->reason, sandbox->limits.value[row->limit],
+			      row->unit);
 }
 
 void record_exit(struct sandbox *sandbox, int status, const struct record_usage *usage)
@@ -199,6 +206,9 @@ void record_exit(struct sandbox *sandbox, int status, const struct record_usage 
 
 void record_refusal(struct sandbox *sandbox, const struct error *why)
 {
+	/* The first stages come before the log is open, and their refusals go on record too. */
+	if (!sandbox->audit && geteuid() == 0)
+		(void)audit_log_open(&sandbox->audit, sandbox->options->audit_dir, &(struct error){0});
 	json_t *metadata = json_object();
 
 	put_text(metadata, "stage", why->stage);

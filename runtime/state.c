@@ -168,8 +168,10 @@ static int take_over(struct state *state, struct error *err)
 {
 	int r = hold(state, state->id, HOLD_TO_LIVE);
 
-	if (r == -EBUSY)
-		return error_say(err, EEXIST, "sandbox %s is running", state->id);
+	if (r == -EBUSY) {
+		(void)error_say(err, EEXIST, "sandbox %s is running", state->id);
+		return error_hint(err, "choose another --id, or end it: agentcore delete --force %s", state->id);
+	}
 	if (r == -EAGAIN)
 		state_await_reclaimer(state->sandboxes, state->id, RECLAIM_MS);
 	if (r < 0)

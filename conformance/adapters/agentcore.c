@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@
 #define WORDS_MAX 20
 #define START_MS  15000
 #define DELETE_MS 10000
+
+/* private_data: the directory of the audit log, so that a run of the suite leaves nothing in the machine's own. */
 
 /* Without --root. */
 #define STATE_ROOT "/run/agentcore"
@@ -47,7 +50,16 @@ static int agentcore_open(struct adapter *adapter, struct error *err)
 	if (!adapter->options.state_root)
 		adapter->options.state_root = STATE_ROOT;
 	(void)snprintf(adapter->state_dir, sizeof(adapter->state_dir), "%s/sandboxes", adapter->options.state_root);
-	return program_open(adapter, "agentcore", err);
+	char *audit;
+	if (asprintf(&audit, "%s/audit", adapter->options.work_dir ? adapter->options.work_dir : P_tmpdir) < 0)
+		return error_set(err, ENOMEM, "audit directory");
+	adapter->private_data = audit;
+	int r = program_open(adapter, "agentcore", err);
+	if (r < 0) {
+		free(audit);
+		adapter->private_data = NULL;
+	}
+	return r;
 }
 
 static bool agentcore_can_express(const struct adapter *adapter, const struct adapter_launch *launch, char *reason,
@@ -64,8 +76,15 @@ static void agentcore_remove(struct adapter *adapter, const struct adapter_launc
 {
 	char name[NAME_MAX], root[PATH_MAX], output[256];
 	int status;
-	char *const argv[] = {
-		adapter->program, (char[]){"delete"}, (char[]){"--root"}, root, (char[]){"--force"}, name, NULL};
+	char *const argv[] = {adapter->program,
+			      (char[]){"delete"},
+			      (char[]){"--root"},
+			      root,
+			      (char[]){"--audit-dir"},
+			      adapter->private_data,
+			      (char[]){"--force"},
+			      name,
+			      NULL};
 	if (!launch->name)
 		return;
 	(void)snprintf(name, sizeof(name), "%s", launch->name);
@@ -78,8 +97,11 @@ static size_t run_words(const struct adapter *adapter, const struct adapter_laun
 			const char *words[WORDS_MAX])
 {
 	const struct kind_row *kind = &kinds[launch->kind];
-	const char *const always[] = {adapter->program,    "run",    "--root", adapter->options.state_root, "--policy",
-				      launch->policy_file, "--bind", bind};
+	const char *const always[] = {adapter->program, "run",
+				      "--root",         adapter->options.state_root,
+				      "--audit-dir",    adapter->private_data,
+				      "--policy",       launch->policy_file,
+				      "--bind",         bind};
 	size_t count = ARRAY_SIZE(always);
 	memcpy(words, always, sizeof(always));
 	if (launch->name) {
@@ -149,8 +171,9 @@ static int agentcore_start(struct adapter *adapter, const struct adapter_launch 
 	size_t count = run_words(adapter, launch, bind, words);
 	if (launch->tier == TRIAL_RUN)
 		return start_words(launch, words, count, pid, err);
-	const char *const exec[] = {adapter->program, "exec", "--root", adapter->options.state_root,
-				    launch->name,     "--"};
+	const char *const exec[] = {
+		adapter->program,      "exec",       "--root", adapter->options.state_root, "--audit-dir",
+		adapter->private_data, launch->name, "--"};
 	int r = start_waiting(launch, words, count, err);
 	r = r < 0 ? r : start_words(launch, exec, ARRAY_SIZE(exec), pid, err);
 	/* Nobody finishes a launch that has not started. */
@@ -170,6 +193,12 @@ static void agentcore_finish(struct adapter *adapter, const struct adapter_launc
 		agentcore_remove(adapter, launch);
 }
 
+static void agentcore_close(struct adapter *adapter)
+{
+	free(adapter->private_data);
+	adapter->private_data = NULL;
+}
+
 static const struct adapter_class agentcore = {
 	.name = "agentcore",
 	.summary = "the reference runtime: agentcore run --policy FILE",
@@ -182,5 +211,6 @@ static const struct adapter_class agentcore = {
 	.start = agentcore_start,
 	.remove = agentcore_remove,
 	.finish = agentcore_finish,
+	.close = agentcore_close,
 };
 ADAPTER(agentcore);

@@ -139,7 +139,7 @@ int ground_run(const struct trying *trying, enum ground ground, const char *prog
 	       struct results *results, struct error *err)
 {
 	char file[PATH_MAX], state[PATH_MAX];
-	(void)snprintf(file, sizeof(file), "%s/results.jsonl", trying->directory);
+	(void)snprintf(file, sizeof(file), "%s/results-%d.jsonl", trying->directory, (int)ground);
 	(void)snprintf(state, sizeof(state), "%s/state", trying->directory);
 	struct run_options run = {
 		.runtime = program,

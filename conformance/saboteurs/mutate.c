@@ -2,16 +2,22 @@
 #include "saboteurs/mutate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <ftw.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/io.h"
 #include "harness/requirement.h"
 #include "harness/run.h"
 #include "report/result.h"
@@ -259,6 +265,68 @@ static int try_ground(const struct trying *trying, enum ground ground, struct sc
 	return 0;
 }
 
+/* --- Two at a time ---------------------------------------------------------------------------------- */
+
+/* What comes of a list of grounds.  Names of survivors are rows' own, so that it can be handed from a child to its parent. */
+struct outcome {
+	int result;
+	struct error err;
+	struct score score;
+};
+
+static void try_grounds(const struct trying *trying, enum ground first, enum ground last, struct outcome *outcome)
+{
+	*outcome = (struct outcome){0};
+	for (int ground = first; outcome->result == 0 && ground <= (int)last; ground++)
+		outcome->result = try_ground(trying, (enum ground)ground, &outcome->score, &outcome->err);
+}
+
+/* The reference runtime's trials mostly wait: beside what is asked of bundles they cost hardly any time. */
+static int try_faults_beside(const struct trying *trying, int *outcome_fd, pid_t *pid, struct error *err)
+{
+	struct outcome outcome;
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set(err, errno, "pipe");
+	(void)fflush(stdout);
+	*pid = fork();
+	if (*pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		try_grounds(trying, GROUND_FAULTS, GROUND_FAULTS, &outcome);
+		_exit(io_write_all(ends[1], &outcome, sizeof(outcome)) < 0);
+	}
+	(void)close(ends[1]);
+	*outcome_fd = ends[0];
+	return *pid < 0 ? error_set(err, errno, "fork") : 0;
+}
+
+static void add_score(struct score *to, const struct score *from)
+{
+	to->killed += from->killed;
+	to->clean += from->clean;
+	to->unsupported += from->unsupported;
+	for (size_t i = 0; i < from->survivor_count; i++)
+		to->survivors[to->survivor_count++] = from->survivors[i];
+}
+
+static int try_all(const struct trying *trying, struct score *score, struct error *err)
+{
+	struct outcome here, beside = {0};
+	_cleanup_fd_ int fd = -1;
+	pid_t pid = 0;
+	int r = try_faults_beside(trying, &fd, &pid, err);
+	if (r < 0)
+		return r;
+	try_grounds(trying, GROUND_SUITES, GROUND_CASES, &here);
+	if (io_read_all(fd, &beside, sizeof(beside)) != (ssize_t)sizeof(beside))
+		beside.result = error_say(&beside.err, EPROTO, "the process that tries the reference runtime died");
+	(void)waitpid(pid, NULL, 0);
+	add_score(score, &here.score);
+	add_score(score, &beside.score);
+	const struct outcome *bad = here.result < 0 ? &here : &beside;
+	return bad->result < 0 ? error_say(err, -bad->result, "%s", bad->err.text) : 0;
+}
+
 static int conclude(const struct trying *trying, const struct score *score)
 {
 	size_t tried = trying->count - score->unsupported;
@@ -289,9 +357,7 @@ static int mutate(struct trying *trying, struct error *err)
 	if (!mkdtemp(directory))
 		return error_set(err, errno, "make a directory in /tmp");
 	trying->directory = directory;
-	int r = 0;
-	for (int ground = 0; r == 0 && ground < GROUND_COUNT; ground++)
-		r = try_ground(trying, (enum ground)ground, &score, err);
+	int r = try_all(trying, &score, err);
 	(void)nftw(directory, remove_entry, 16, FTW_PHYS | FTW_DEPTH | FTW_MOUNT);
 	return r < 0 ? r : conclude(trying, &score);
 }

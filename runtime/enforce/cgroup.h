@@ -105,7 +105,7 @@ int cgroup_join(const struct cgroup *cgroup, struct error *err);
  * On v1 recent kernels (6.11 to 6.18 at least) count refused forks and wake nobody, so the counters are to be read at the end as well.
  */
 struct cgroup_watch {
-	int memory; /* v1: eventfd, EPOLLIN; v2: memory.events, EPOLLPRI */
+	int memory; /* v1: eventfd, EPOLLIN; v2: memory.events.local, EPOLLPRI */
 	int processes; /* pids.events, EPOLLPRI */
 };
 int cgroup_watch(struct cgroup *cgroup, struct cgroup_watch *watch, struct error *err);

@@ -51,13 +51,19 @@ static int watch_oom(struct cgroup *cgroup, const struct cgroup_dir *dir)
 	return TAKE_FD(event);
 }
 
+/*
+ * v2: the events of this cgroup's own limit.  In memory.events those of the cgroups below are counted too, and the end of an
+ * execution is not its container's.
+ */
+#define MEMORY_EVENTS "memory.events.local"
+
 int cgroup_watch(struct cgroup *cgroup, struct cgroup_watch *watch, struct error *err)
 {
 	const struct cgroup_dir *memory = cgroup_dir_of(cgroup, CGROUP_MEMORY);
 	const struct cgroup_dir *pids = cgroup_dir_of(cgroup, CGROUP_PIDS);
 
 	if (memory && cgroup->watch.memory < 0) {
-		int fd = memory->v2 ? watch_file(memory, "memory.events") : watch_oom(cgroup, memory);
+		int fd = memory->v2 ? watch_file(memory, MEMORY_EVENTS) : watch_oom(cgroup, memory);
 		if (fd < 0)
 			return error_set(err, -fd, "watching memory of cgroup %s/%s", memory->parent, cgroup->name);
 		cgroup->watch.memory = fd;
@@ -90,8 +96,11 @@ static int read_memory_kills(struct cgroup *cgroup, uint64_t *kills)
 	if (!dir)
 		return 0;
 	if (dir->v2) {
-		r = read_watched(cgroup->watch.memory, dir, "memory.events", text);
-		*kills = r < 0 ? 0 : cgroup_find_key(text, "oom_kill");
+		r = read_watched(cgroup->watch.memory, dir, MEMORY_EVENTS, text);
+		/* A kill counts where its victim was, which may be the leaf; the group's end counts here. */
+		uint64_t killed = r < 0 ? 0 : cgroup_find_key(text, "oom_kill");
+		uint64_t groups = r < 0 ? 0 : cgroup_find_key(text, "oom_group_kill");
+		*kills = killed > groups ? killed : groups;
 		return r;
 	}
 	if (cgroup->watch.memory >= 0 && read(cgroup->watch.memory, &events, sizeof(events)) == sizeof(events))

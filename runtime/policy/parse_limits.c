@@ -48,6 +48,9 @@ static void set_value(struct policy *policy, const struct limit_row *row, enum t
 	limits->value[row->limit] = tier == CONTAINER ? value : value * row->execution_scale;
 	limits->set[row->limit] = true;
 	limits->explicit_[row->limit] = true;
+	/* A container's default that no document can name gives way to the execution's value that one did name. */
+	if (tier == EXECUTION && !row->container_key && policy->container.value[row->limit] < limits->value[row->limit])
+		policy->container.value[row->limit] = limits->value[row->limit];
 }
 
 static int read_limit(struct document *document, const struct place *place, json_t *value, enum tier tier)

@@ -42,7 +42,7 @@ both "the layers are on record" '(.layers // []) | any(.layer == "cgroups" and .
 ok "the audit log has the same events" $?
 
 limited "max_memory_mb=32" /usr/bin/python3 -c 'x = bytearray(64 << 20)'
-expect "memory: the sandbox dies" 137
+expect "memory: the sandbox dies, and says why" 137 "agentcore: memory limit reached: the whole sandbox was killed \(32 MiB\)"
 both "memory: the breach is on record" '.resource == "memory" and .result == "killed" and .limit == 32'
 limited "max_memory_mb=128" /usr/bin/python3 -c 'x = bytearray(64 << 20)'
 expect "memory: the control lives" 0
@@ -57,8 +57,14 @@ both "processes: the breach is on record" '.resource == "processes" and .result 
 ok "processes: fork was refused" $? "exit status $status"
 
 limited "max_execution_time_seconds=0.5" /bin/sh -c 'trap "" TERM; sleep 20 & sleep 20; sleep 20'
-expect "wall time: exit 124" 124
+expect "wall time: exit 124" 124 "agentcore: wall time over: the whole sandbox was killed \(0.5 s\)"
 both "wall time: the breach is on record" '.resource == "wall_time" and .result == "killed" and .limit == 0.5'
+
+limited "max_processes=150" /bin/bash -c 'for ((i = 0; i < 140; i++)); do sleep 3 & done; jobs -p | wc -l'
+expect "processes: a value above the container's default holds" 0 '^140$'
+
+limited "max_file_descriptors=4" /bin/true
+expect "descriptors: the start itself needs none of the few" 0
 
 limited "storage_quota_mb=4" /bin/dd if=/dev/zero of=/tmp/x bs=16k count=1024
 expect "storage: no room" 1 "No space left"
@@ -101,6 +107,23 @@ run "$agentcore" run --root "$state" --audit-dir "$audit" --network none -- /non
 expect "a start that fails" 127
 jq -se 'any(.[]; .event_type == "start_refused" and (.reason | contains("nonexistent")))' "$audit"/audit_*.jsonl >/dev/null
 ok "is on record" $? "$(cat "$audit"/audit_*.jsonl)"
+# A caller that waits for the end of our output is not kept waiting by the sandbox.
+run bash -c 'out=$(timeout 20 "$@" 2>&1) && [ "$out" = limits-detached ]' _ "$agentcore" run --root "$state" --audit-dir "$audit" \
+	--network none --detach --id limits-detached -- /bin/sleep 300
+expect "--detach prints the id and lets go of its caller" 0
+run "$agentcore" run --root "$state" --audit-dir "$audit" --network none --id limits-detached -- /bin/true
+expect "an id in use is refused" 125 "choose another --id"
+jq -se 'any(.[]; .event_type == "start_refused" and .sandbox_id == "limits-detached" and .metadata.stage == "entry")' "$audit"/audit_*.jsonl >/dev/null
+ok "and the refusal of a first stage is on record" $?
+run "$agentcore" update --root "$state" --audit-dir "$audit" limits-detached --limit max_execution_time_seconds=1
+expect "a limit is changed" 0
+for _ in {1..60}; do
+	[ -d "$state/sandboxes/limits-detached" ] || break
+	read -rt 0.1 <> <(:)
+done
+jq -se 'any(.[]; .event_type == "breach" and .sandbox_id == "limits-detached" and .metadata.limit == 1)' "$audit"/audit_*.jsonl >/dev/null
+ok "and its breach is on record with the new value" $? "$(tail -2 "$audit"/audit_*.jsonl)"
+
 run "$agentcore" audit-log verify --audit-dir "$audit"
 expect "the chain of the audit log holds" 0
 

@@ -53,7 +53,7 @@ static const struct control_file files_v2[] = {
 	{"memory.oom.group", "0\n"},
 	{"memory.peak", "4096\n"},
 	{"memory.swap.peak", "0\n"},
-	{"memory.events", "low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\noom_group_kill 1\n"},
+	{"memory.events.local", "low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\noom_group_kill 1\n"},
 	{"cpu.max", "max 100000\n"},
 	{"pids.max", "max\n"},
 	{"pids.events", "max 5\n"},

@@ -85,11 +85,11 @@ static int limit_resources(void)
 		int resource;
 		rlim_t value;
 	} rows[] = {{RLIMIT_NOFILE, 77}, {RLIMIT_CORE, 1}, {RLIMIT_MEMLOCK, 65536}};
-	struct policy policy;
+	struct limits limits = {0};
 
-	policy_defaults(&policy, PROFILE_STANDARD);
-	NEED(policy_set_limit(&policy, "max_file_descriptors=77", NULL) == 0);
-	NEED(rlimits_apply(&policy, NULL) == 0);
+	limits.set[LIMIT_FILE_DESCRIPTORS] = true;
+	limits.value[LIMIT_FILE_DESCRIPTORS] = 77;
+	NEED(rlimits_apply(&limits, NULL) == 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct rlimit limit;
 		NEED(getrlimit(rows[i].resource, &limit) == 0);

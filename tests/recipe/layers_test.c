@@ -124,7 +124,7 @@ static void layers_say_what_they_do(void **state)
 		if (layer == LAYER_NO_NEW_PRIVS)
 			assert_false(shown.in_force);
 		if (layer == LAYER_CGROUPS)
-			assert_non_null(strstr(shown.detail, "512 MiB, 1 cores, 100 processes"));
+			assert_non_null(strstr(shown.detail, "memory 512 MiB, cpu 1, pids 100"));
 	}
 	cgroups.places[CGROUP_PIDS].available = false;
 	struct layer_state shown;
