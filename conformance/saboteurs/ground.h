@@ -19,7 +19,6 @@ enum ground {
 	GROUND_SUITES, /* a good OCI runtime behind the shim, whole suites */
 	GROUND_CASES, /* the same, the cases that rows name */
 	GROUND_FAULTS, /* the reference runtime's test build, the cases that rows name */
-	GROUND_COUNT,
 };
 
 enum ground ground_of(const struct saboteur *saboteur);

@@ -293,6 +293,7 @@ static int try_faults_beside(const struct trying *trying, int *outcome_fd, pid_t
 	if (*pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 		try_grounds(trying, GROUND_FAULTS, GROUND_FAULTS, &outcome);
+		(void)fflush(stdout);
 		_exit(io_write_all(ends[1], &outcome, sizeof(outcome)) < 0);
 	}
 	(void)close(ends[1]);
