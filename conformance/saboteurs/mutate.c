@@ -351,16 +351,17 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 	return 0;
 }
 
-static int mutate(struct trying *trying, struct error *err)
+static int mutate(const struct trying *chosen, struct error *err)
 {
 	char directory[] = "/tmp/agentcore-mutate-XXXXXX";
+	struct trying trying = *chosen;
 	struct score score = {0};
 	if (!mkdtemp(directory))
 		return error_set(err, errno, "make a directory in /tmp");
-	trying->directory = directory;
-	int r = try_all(trying, &score, err);
+	trying.directory = directory;
+	int r = try_all(&trying, &score, err);
 	(void)nftw(directory, remove_entry, 16, FTW_PHYS | FTW_DEPTH | FTW_MOUNT);
-	return r < 0 ? r : conclude(trying, &score);
+	return r < 0 ? r : conclude(&trying, &score);
 }
 
 int command_mutate(int argc, char **argv)
