@@ -67,7 +67,9 @@ skip() {
 # What only a command line of its own can show: succeeds when the absence of the stage was noticed.
 notice_refuse() {
 	echo '{"security_profile": {"apparmor_fallback": "refuse"}}' >"$scratch/refuse.json"
-	skip --policy "$scratch/refuse.json" -- /bin/true
+	# It finds the cgroups, too: without it there are none to make.
+	AGENTCORE_FAULT=skip:$stage,skip:cgroup,skip:join-cgroup run "$faulty" run --root "$state" \
+		--policy "$scratch/refuse.json" -- /bin/true
 	[ "$status" -ne 125 ]
 }
 notice_audit_log() {
