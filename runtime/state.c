@@ -170,7 +170,8 @@ static int take_over(struct state *state, struct error *err)
 
 	if (r == -EBUSY) {
 		(void)error_say(err, EEXIST, "sandbox %s is running", state->id);
-		return error_hint(err, "choose another --id, or end it: agentcore delete --force %s", state->id);
+		(void)error_hint(err, "choose another --id, or end it: agentcore delete --force %s", state->id);
+		return -EEXIST;
 	}
 	if (r == -EAGAIN)
 		state_await_reclaimer(state->sandboxes, state->id, RECLAIM_MS);
