@@ -314,7 +314,6 @@ const struct saboteur saboteur_rows[] = {
 	 .green = {L("storage.tmp"), L("network.none")}},
 	{.name = "cgroup-shared", .breaks = "all sandboxes are in one cgroup", .fault = "break:cgroup-shared",
 	 .must = {L("two.memory")},
-	 .may = {L("two.memory-breach")},
 	 .green = {L("network.none")}},
 	{.name = "storage-held", .breaks = "the quota's device outlives its sandbox", .fault = "break:storage-held",
 	 .must = {L("residue.normal")},
