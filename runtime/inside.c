@@ -26,7 +26,7 @@
 
 int stage_join_cgroup(struct sandbox *sandbox, struct error *err)
 {
-	return cgroup_join(sandbox->cgroup, err);
+	return sandbox->cgroup ? cgroup_join(sandbox->cgroup, err) : error_say(err, ENOENT, "no cgroup was made");
 }
 
 int stage_cgroup_namespace(struct sandbox *sandbox, struct error *err)
