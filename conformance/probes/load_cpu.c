@@ -172,12 +172,26 @@ static int64_t periods_recorded(size_t first)
 	return (samples[sample_count - 1].wall_ns - samples[first].wall_ns) / PERIOD_NS - 1;
 }
 
+/*
+ * Who is throttled for periods on end records nothing meanwhile, so that no pair fits.  What was had up to the last sample within
+ * that time was had in it, and there may have been more.
+ */
+static int64_t share_at_least(size_t first, int64_t periods)
+{
+	size_t last = first;
+	while (last + 1 < sample_count && samples[last + 1].wall_ns - samples[first].wall_ns <= periods * PERIOD_NS)
+		last++;
+	return (samples[last].cpu_ns - samples[first].cpu_ns) * 1000 / (periods * PERIOD_NS);
+}
+
 /* The largest share over a few periods: what was given when others let it. */
 static int64_t best_share(void)
 {
 	int64_t best = -1, span = periods_recorded(0) < SPAN_PERIODS ? periods_recorded(0) : SPAN_PERIODS;
 	for (size_t first = 0; span > 0 && periods_recorded(first) >= span;) {
 		int64_t share = share_of(first, span).mean, next = samples[first].wall_ns + PERIOD_NS;
+		if (share < 0)
+			share = share_at_least(first, span);
 		best = share > best ? share : best;
 		while (first < sample_count && samples[first].wall_ns < next)
 			first++;
