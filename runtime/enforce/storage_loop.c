@@ -8,17 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/lock.h"
 #include "enforce/storage_internal.h"
 
-#define CONTROL     "/dev/loop-control"
-#define NUMBERS_MAX 4096
-#define LOST_MAX    8 /* new nodes that somebody who does not know our lock removed at once */
+#define CONTROL      "/dev/loop-control"
+#define NUMBERS_MAX  4096
+#define LOCK_WAIT_MS 10000 /* held for less than a millisecond */
+#define LOST_MAX     8 /* new nodes that somebody who does not know our lock removed at once */
 
 /*
  * For each node that appeared for us an empty file with its number.  One place for the whole machine, as the nodes are, and
@@ -37,10 +38,8 @@ static int open_marks(bool make)
 		return -errno;
 	if (st.st_uid != geteuid() || (st.st_mode & 022))
 		return -EPERM;
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return TAKE_FD(fd);
+	int r = lock_exclusive(fd, LOCK_WAIT_MS);
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
 /* The kernel shows the attributes of a device while it is bound.  Only a hint, to save the attempt. */

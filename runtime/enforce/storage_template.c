@@ -22,6 +22,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/lock.h"
 #include "enforce/storage_internal.h"
 
 #define GROUP_BLOCKS_MAX 32768u /* one block of bitmap */
@@ -270,9 +271,9 @@ int storage_template_open(int directory, uint64_t bytes, uint64_t inodes, struct
 	if (fd != -ENOENT)
 		return fd;
 	/* Another start may make it: wait for that, and look again. */
-	while (flock(directory, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return error_set(err, errno, "lock of the storage directory");
+	int r = lock_exclusive(directory, (MKFS_SECONDS + 5) * 1000);
+	if (r < 0)
+		return error_set(err, -r, "lock of the storage directory");
 	fd = open_made(directory, name, &shape, err);
 	if (fd == -ENOENT)
 		fd = make(directory, name, &shape, inodes, err);
