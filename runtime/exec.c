@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,15 +114,11 @@ static int step_channels(struct execution *execution, struct error *err)
 {
 	struct sandbox *sandbox = &execution->sandbox;
 	int pair[2];
+	/* Over the control socket comes the terminal alone. */
+	int r = stage_channels(sandbox, err);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_set(err, errno, "socket for the terminal");
-	sandbox->control = pair[0];
-	sandbox->control_inside = pair[1];
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_set(err, errno, "report pipe");
-	sandbox->report = pair[0];
-	sandbox->report_inside = pair[1];
+	if (r < 0)
+		return r;
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return error_set(err, errno, "pipe");
 	execution->alive_inside = pair[0];

@@ -67,12 +67,11 @@ ok "no cgroup is left" $? "$(cgroups)"
 ok "no entry is left" $? "$(ls "$state/sandboxes")"
 [ "$(mounts)" = "$before_mounts" ]
 ok "no mount is left" $? "$(diff <(mounts) <(echo "$before_mounts"))"
+no_loops() {
+	[ -z "$(loops)" ]
+}
 # The kernel lets go of a loop device a moment after the last mount.
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-	[ -z "$(loops)" ] && break
-	read -rt 0.2 <> <(:)
-done
-[ -z "$(loops)" ]
+within 5 no_loops
 ok "no loop device is left" $? "$(loops)"
 run "$agentcore" audit-log verify --audit-dir "$scratch/audit"
 expect "and the audit log of all of them is one chain" 0

@@ -28,15 +28,6 @@ end() {
 	"$agentcore" delete "$1" "${where[@]}" --force
 }
 
-within() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ "$SECONDS" -ge "$deadline" ] && return 1
-		read -rt 0.05 <> <(:) || true
-	done
-}
-
 # How many processes run "sleep WORD", inside or outside; the brackets keep this very grep from being counted.
 sleepers() {
 	cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -cx "[${1:0:1}]${1:1}"

@@ -18,16 +18,6 @@ sleepers() {
 	cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -cx "$1"
 }
 
-# within SECONDS COMMAND...: poll until it succeeds.
-within() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ "$SECONDS" -ge "$deadline" ] && return 1
-		read -rt 0.05 <> <(:) || true
-	done
-}
-
 gone() {
 	[ "$(sleepers "$1")" -eq 0 ]
 }

@@ -50,6 +50,16 @@ sandboxed() {
 	run "$agentcore" run --network none -- "$@"
 }
 
+# within SECONDS COMMAND...: poll until it succeeds.
+within() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -ge "$deadline" ] && return 1
+		read -rt 0.05 <> <(:) || true
+	done
+}
+
 finish() {
 	echo "$passed passed, $failed failed"
 	[ "$failed" -eq 0 ]

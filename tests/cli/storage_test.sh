@@ -29,16 +29,6 @@ some_bound() {
 	[ "$(bound)" -gt 0 ]
 }
 
-# within SECONDS COMMAND...: poll until it succeeds.
-within() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ "$SECONDS" -ge "$deadline" ] && return 1
-		read -rt 0.05 <> <(:) || true
-	done
-}
-
 # Writes blocks to PATH until none fits; prints the bytes that did.
 fill='
 import os, sys

@@ -25,15 +25,6 @@ list() {
 	run "$agentcore" list --root "$state" "$@"
 }
 
-within() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ "$SECONDS" -ge "$deadline" ] && return 1
-		read -rt 0.05 <> <(:) || true
-	done
-}
-
 # field ID JQ-FILTER: of the listing.
 field() {
 	"$agentcore" list --json --root "$state" | jq -r --arg id "$1" ".[] | select(.id == \$id) | $2"
