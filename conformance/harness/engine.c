@@ -8,7 +8,8 @@
 
 #include "harness/needs.h"
 
-#define WAIT_MS 1000
+#define WAIT_MS  1000
+#define ATTEMPTS 3
 
 static bool is_bare(enum session_kind kind)
 {
@@ -79,11 +80,8 @@ static struct trial_job *find_trial(const struct engine *engine, const struct su
 	return NULL;
 }
 
-static int try_in(struct engine *engine, const struct subject *subject, const struct trial *trial, struct ask *ask)
+static int add_trial(struct engine *engine, const struct subject *subject, const struct trial *trial, struct ask *ask)
 {
-	ask->trial = find_trial(engine, subject, trial);
-	if (ask->trial)
-		return 0;
 	struct trial_job **grown = reallocarray(engine->trials, engine->trial_count + 1, sizeof(struct trial_job *));
 	if (!grown)
 		return -ENOMEM;
@@ -103,6 +101,12 @@ static int try_in(struct engine *engine, const struct subject *subject, const st
 	engine->trials[engine->trial_count++] = job;
 	ask->trial = job;
 	return 0;
+}
+
+static int try_in(struct engine *engine, const struct subject *subject, const struct trial *trial, struct ask *ask)
+{
+	ask->trial = find_trial(engine, subject, trial);
+	return ask->trial ? 0 : add_trial(engine, subject, trial, ask);
 }
 
 static int lay_trials(struct engine *engine, struct test_case *test_case)
@@ -173,6 +177,24 @@ unsigned engine_starts(const struct engine *engine)
 
 /* --- Running ------------------------------------------------------------------------------------- */
 
+/*
+ * A trial that proved nothing, on a machine that was busy with something else say, is tried again behind all others, anew with its
+ * control; a failure never is.
+ */
+static bool try_again(struct engine *engine, struct test_case *test_case)
+{
+	const struct requirement *row = test_case->row;
+	if (!row->trial.load || test_case->verdict.status != STATUS_INCONCLUSIVE || ++test_case->attempts >= ATTEMPTS)
+		return false;
+	if (add_trial(engine, test_case->subject, &row->trial, &test_case->observed) < 0)
+		return false;
+	if (row->control_trial.load &&
+	    add_trial(engine, test_case->subject, &row->control_trial, &test_case->control) < 0)
+		return false;
+	test_case->judged = false;
+	return true;
+}
+
 static void judge_ready(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->case_count; i++) {
@@ -180,7 +202,7 @@ static void judge_ready(struct engine *engine)
 		if (test_case->judged || !ask_is_over(&test_case->observed) || !ask_is_over(&test_case->control))
 			continue;
 		case_judge(test_case, engine->options.expectations);
-		if (engine->options.on_case)
+		if (!try_again(engine, test_case) && engine->options.on_case)
 			engine->options.on_case(engine->options.data, test_case);
 	}
 }

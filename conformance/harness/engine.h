@@ -13,6 +13,7 @@ struct test_case {
 	const struct subject *subject;
 	struct ask observed, control; /* maybe not asked */
 	unsigned missing; /* needs that are not met: not asked at all */
+	unsigned attempts; /* how often its trials were tried */
 	bool judged, required;
 	struct verdict verdict;
 	uint64_t duration_us;

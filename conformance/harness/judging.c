@@ -66,6 +66,8 @@ static void judge_answers(struct test_case *test_case)
 		control = ask_result(&test_case->control, &control_why, &ignored);
 	row->judge(row, observed, control, verdict);
 	test_case->facts = row->trial.load ? observed->facts : NULL;
+	if (test_case->facts && test_case->attempts > 0)
+		(void)json_object_set_new(test_case->facts, "attempts", json_integer(test_case->attempts + 1));
 	test_case->control_facts = row->trial.load && control ? control->facts : NULL;
 	explain(verdict, observed, why, control, control_why);
 }

@@ -97,6 +97,17 @@ SUITE(sample_suite);
 
 /* --- Trials ------------------------------------------------------------------------------------------ */
 
+/* Proves nothing the first time. */
+static void judge_second_time(const struct requirement *row, const struct observation *observed,
+			      const struct observation *control, struct verdict *verdict)
+{
+	static int times;
+	(void)row;
+	(void)observed;
+	(void)control;
+	verdict->status = ++times == 1 ? STATUS_INCONCLUSIVE : STATUS_PASS;
+}
+
 static const struct trial_sample {
 	const char *name, *limits, *load, *control;
 	int timeout_ms;
@@ -107,6 +118,7 @@ static const struct trial_sample {
 	{"ends", "", "exit 7", "exit 3", 0, judge_fact_equals, STATUS_PASS, true},
 	{"same", "", "exit 7", NULL, 0, judge_fact_equals, STATUS_PASS, true},
 	{"other-way", "", "exit 7", "exit 7", 0, judge_fact_equals, STATUS_INCONCLUSIVE, true},
+	{"second-time", "", "exit 7", NULL, 0, judge_second_time, STATUS_PASS, true},
 	{"no-word", "max_memory_mb=64", "exit 7", NULL, 0, judge_fact_equals, STATUS_UNSUPPORTED, false},
 	{"too-long", "", "sleep 10000", NULL, 300, judge_fact_equals, STATUS_TIMEOUT, true},
 	{"bad", "nonsense=1", "exit 7", NULL, 0, judge_fact_equals, STATUS_ERROR, true},
@@ -373,8 +385,12 @@ static void test_trials(void **state)
 	assert_null(json_object_get(result_in(&outcome, "trials", "same"), "control_facts"));
 	const char *reason = json_string_value(json_object_get(result_in(&outcome, "trials", "no-word"), "reason"));
 	assert_string_equal(reason, "fake: no way to limit memory");
-	/* "exit 7" once, "exit 3", and the one that was too long. */
-	assert_int_equal(outcome.summary.sandbox_starts, 3);
+	facts = json_object_get(result_in(&outcome, "trials", "second-time"), "facts");
+	assert_int_equal(json_integer_value(json_object_get(facts, "attempts")), 2);
+	facts = json_object_get(result_in(&outcome, "trials", "other-way"), "facts");
+	assert_int_equal(json_integer_value(json_object_get(facts, "attempts")), 3);
+	/* "exit 7" once, "exit 3", and the one that was too long; two more attempts with their controls, and one without. */
+	assert_int_equal(outcome.summary.sandbox_starts, 3 + 4 + 1);
 	assert_nothing_left();
 	results_clear(&outcome.results);
 }
