@@ -56,6 +56,7 @@ struct trial {
  *   residue_removed       the same after the sandbox was removed as the runtime's users remove one (agentcore delete, crun delete)
  *   sandbox_alive         of an execution: 1 when the sandbox around it lived on after its end, 0 when not
  *   stderr                the start of the runtime's error output
+ *   attempts              set by the engine: how often it was tried, where the first time proved nothing
  *   companion_*           the same of the second sandbox, but residue, which is of both; it is started first and
  *                         is ready, or dead, when the other one starts
  * 0 with *facts (a new reference); -EOPNOTSUPP with the reason in err where the adapter cannot express the limits or the tier;
