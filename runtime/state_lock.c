@@ -15,7 +15,7 @@
 /* Bytes of the file "lock". */
 enum {
 	BYTE_OWNER, /* held by whoever has the directory */
-	BYTE_RECLAIMER, /* held besides by one who has it only to remove it: then it is worth waiting */
+	BYTE_RECLAIMER, /* held besides by one who has it only to remove it: then it is worth waiting.  It comes next */
 	BYTE_UPDATE, /* held by an `agentcore update`, beside the monitor */
 };
 
@@ -41,9 +41,17 @@ static bool byte_is_locked(int fd, off_t byte)
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+/*
+ * In one question, since between two the holder may come or go: the kernel makes one lock of a reclaimer's two bytes, and
+ * tells its length.
+ */
 static int held_by_another(int fd)
 {
-	return byte_is_locked(fd, BYTE_RECLAIMER) ? -EAGAIN : -EBUSY;
+	struct flock lock = byte_lock(BYTE_OWNER);
+
+	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
+		return -errno;
+	return lock.l_type == F_UNLCK || lock.l_len > 1 ? -EAGAIN : -EBUSY;
 }
 
 static int take(int fd, enum state_hold_as as)

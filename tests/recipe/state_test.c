@@ -443,8 +443,11 @@ static int live_beside_reclaimers(int number)
 	(void)snprintf(id, sizeof(id), "own-%d", number);
 	for (int i = 0; i < ROUNDS; i++) {
 		struct state state = STATE_NONE;
-		if (state_create(state_dir, id, &state, NULL) < 0)
+		struct error err = {0};
+		if (state_create(state_dir, id, &state, &err) < 0) {
+			(void)dprintf(STDERR_FILENO, "%s, round %d: %s\n", id, i, err.text);
 			return 1;
+		}
 		put_file(&state, "state.json");
 		if (state_reclaim_stale(state_dir, NULL) < 0)
 			return 2;
