@@ -159,19 +159,24 @@ static void test_cgroups(void **state)
 /* A process with the word, in namespaces of its own and, where there is one, in a cgroup of a name that says nothing. */
 static pid_t start_script(const char *word, const char *procs, const char *script)
 {
-	int ends[2];
+	int ends[2], never[2];
 	char byte;
 	assert_int_equal(pipe(ends), 0);
+	/* For scripts that wait by reading: one that starts sleep(1) is two with the word until the exec. */
+	assert_int_equal(pipe(never), 0);
 	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, 0);
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		int fd = procs ? open(procs, O_WRONLY) : -1;
 		if (fd >= 0 && write(fd, "0", 1) != 1)
 			_exit(1);
+		(void)dup2(never[0], 0);
 		(void)dup2(ends[1], 1);
 		execl("/bin/sh", "sh", "-c", script, word, NULL);
 		_exit(127);
 	}
+	(void)close(never[0]);
+	(void)close(never[1]);
 	(void)close(ends[1]);
 	ssize_t told = read(ends[0], &byte, 1);
 	(void)close(ends[0]);
@@ -183,7 +188,7 @@ static pid_t start_script(const char *word, const char *procs, const char *scrip
 
 static pid_t start_member(const char *word, const char *procs)
 {
-	pid_t pid = start_script(word, procs, "mount -t tmpfs -o size=4k none /mnt; echo; while :; do sleep 1; done");
+	pid_t pid = start_script(word, procs, "mount -t tmpfs -o size=4k none /mnt; echo; read never");
 	assert_true(pid > 0);
 	return pid;
 }
@@ -280,8 +285,7 @@ static void test_a_loop_device(void **state)
 	char image[256], script[1024];
 	path_of(image, directory, "image");
 	(void)snprintf(script, sizeof(script),
-		       "/sbin/mkfs.ext4 -q -F %s 1M >/dev/null 2>&1 && mount -o loop %s /mnt && echo && while :; do "
-		       "sleep 1; done",
+		       "/sbin/mkfs.ext4 -q -F %s 1M >/dev/null 2>&1 && mount -o loop %s /mnt && echo && read never",
 		       image, image);
 	pid_t pid = start_script(name, NULL, script);
 	if (pid == 0) {
