@@ -30,8 +30,9 @@ static void take_usage(const struct monitor *monitor, struct record_usage *usage
 	struct sandbox *sandbox = monitor->sandbox;
 
 	*usage = (struct record_usage){.duration_us = microseconds_since(&monitor->since)};
-	usage->cgroup_known = sandbox->cgroup && cgroup_usage(sandbox->cgroup, &usage->cgroup) == 0 &&
-			      cgroup_read_events(sandbox->cgroup, &usage->events) == 0;
+	/* The events first: unread, a watched file wakes us for ever. */
+	usage->cgroup_known = sandbox->cgroup && cgroup_read_events(sandbox->cgroup, &usage->events) == 0 &&
+			      cgroup_usage(sandbox->cgroup, &usage->cgroup) == 0;
 	usage->storage_known = sandbox->storage.tree >= 0 && storage_usage(&sandbox->storage, &usage->storage) == 0;
 }
 
@@ -66,17 +67,6 @@ static void on_memory_events(struct monitor *monitor, struct source *source, uin
 		on_memory(monitor, source, events);
 }
 
-static void on_processes(struct monitor *monitor, struct source *source, uint32_t events)
-{
-	struct record_usage usage;
-
-	(void)source;
-	(void)events;
-	take_usage(monitor, &usage);
-	if (usage.events.process_refusals > 0)
-		breach(monitor, BREACH_PROCESSES, &usage);
-}
-
 /*
  * A write that does not fit is refused although a little is free: the page cache takes large folios whole.  So "full" is less
  * than that little.
@@ -88,16 +78,31 @@ static bool is_full(const struct storage_usage *usage)
 	return usage->bytes + little >= usage->bytes_limit || usage->inodes >= usage->inodes_limit;
 }
 
-static void look(struct monitor *monitor, struct source *source, uint32_t events)
+/* What was refused to the workload, which goes on. */
+static void note_refusals(struct monitor *monitor, const struct record_usage *usage)
+{
+	if (usage->events.process_refusals > 0)
+		breach(monitor, BREACH_PROCESSES, usage);
+	if (usage->storage_known && is_full(&usage->storage))
+		breach(monitor, BREACH_STORAGE, usage);
+}
+
+static void on_processes(struct monitor *monitor, struct source *source, uint32_t events)
 {
 	struct record_usage usage;
+
+	(void)source;
+	(void)events;
+	take_usage(monitor, &usage);
+	note_refusals(monitor, &usage);
+}
+
+static void look(struct monitor *monitor, struct source *source, uint32_t events)
+{
 	uint64_t expirations;
 
 	(void)!read(source->fd, &expirations, sizeof(expirations));
 	on_processes(monitor, source, events);
-	take_usage(monitor, &usage);
-	if (usage.storage_known && is_full(&usage.storage))
-		breach(monitor, BREACH_STORAGE, &usage);
 }
 
 static int start_looking(struct monitor *monitor)
@@ -115,13 +120,11 @@ int limit_events_watch(struct monitor *monitor)
 {
 	struct sandbox *sandbox = monitor->sandbox;
 	struct cgroup_watch watch = {-1, -1};
-	struct error err = {0};
-	int r = sandbox->cgroup ? cgroup_watch(sandbox->cgroup, &watch, &err) : 0;
+	int r = sandbox->cgroup ? cgroup_watch(sandbox->cgroup, &watch, monitor->err) : 0;
 	bool counts = sandbox->layout.places[CGROUP_MEMORY].v2;
 
 	monitor->memory = (struct source){watch.memory, counts ? on_memory_events : on_memory, NULL};
 	monitor->processes = (struct source){watch.processes, on_processes, NULL};
-	monitor->look.fd = -1;
 	if (r == 0 && watch.memory >= 0)
 		r = monitor_watch(monitor, &monitor->memory, counts ? EPOLLPRI : EPOLLIN);
 	if (r == 0 && watch.processes >= 0)
@@ -138,10 +141,7 @@ void limit_events_conclude(struct monitor *monitor, int status)
 		breach(monitor, BREACH_WALL_TIME, &usage);
 	if (usage.events.memory_kills > 0)
 		breach(monitor, BREACH_MEMORY, &usage);
-	if (usage.events.process_refusals > 0)
-		breach(monitor, BREACH_PROCESSES, &usage);
-	if (usage.storage_known && is_full(&usage.storage))
-		breach(monitor, BREACH_STORAGE, &usage);
+	note_refusals(monitor, &usage);
 	if (usage.events.throttled_periods > 0)
 		breach(monitor, BREACH_CPU, &usage);
 	record_exit(monitor->sandbox, status, &usage);

@@ -105,8 +105,10 @@ static void started(struct monitor *monitor)
 	(void)clock_gettime(CLOCK_MONOTONIC, &monitor->since);
 	monitor->running = true;
 	int r = limits->set[LIMIT_WALL_SECONDS] ? set_wall(monitor, limits->value[LIMIT_WALL_SECONDS]) : 0;
-	if (r < 0)
+	if (r < 0) {
 		give_up(monitor, -r, "wall clock");
+		return;
+	}
 	r = take_requests(monitor);
 	if (r == 0)
 		r = sandbox_announce(monitor->sandbox, monitor->err);
@@ -293,7 +295,7 @@ static void close_sources(struct monitor *monitor)
 
 int sandbox_monitor(struct sandbox *sandbox, struct error *err)
 {
-	struct monitor monitor = {.sandbox = sandbox, .err = err};
+	struct monitor monitor = {.sandbox = sandbox, .err = err, .look = {.fd = -1}};
 
 	int r = open_sources(&monitor);
 	if (r < 0)
