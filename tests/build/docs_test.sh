@@ -2,22 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The generated documents are those that the sources generate, and every field of a policy is in the manual page and in the reference.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$(dirname "$(readlink -f "$0")")")/cli/lib.sh"
 set -uo pipefail
-
-root=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
-build=${BUILD:-$root/build}
-passed=0
-failed=0
-
-ok() {
-	if [ "$2" -eq 0 ]; then
-		echo "ok - $1"
-		passed=$((passed + 1))
-	else
-		echo "not ok - $1"
-		failed=$((failed + 1))
-	fi
-}
 
 "$root/ci/ordering-doc" "$root/runtime/stages.c" | diff "$root/docs/ordering.md" - >/dev/null
 ok "docs/ordering.md is what make docs writes" $?
@@ -30,5 +17,4 @@ while read -r key; do
 	ok "$key is documented" $?
 done < <(jq -r '.. | .properties? // empty | keys[]' "$root/runtime/policy/policy.schema.json" | sort -u)
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -3,23 +3,9 @@
 #
 # Every long option that a command's --help names stands in the manual page, in the command's own section, and every one
 # that stands there is in its --help.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$(dirname "$(readlink -f "$0")")")/cli/lib.sh"
 set -uo pipefail
-
-root=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
-build=${BUILD:-$root/build}
-passed=0
-failed=0
-
-ok() {
-	if [ "$2" -eq 0 ]; then
-		echo "ok - $1"
-		passed=$((passed + 1))
-	else
-		echo "not ok - $1"
-		[ -z "${3:-}" ] || echo "#   $3"
-		failed=$((failed + 1))
-	fi
-}
 
 # The options of a help text on its standard input: from the lines of usage and those that explain an option, not from
 # examples.  --help itself goes without saying.
@@ -71,5 +57,4 @@ done
 [ "$count" -ge 14 ]
 ok "all commands were found" $? "$count"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish
