@@ -172,6 +172,15 @@ static int64_t periods_recorded(size_t first)
 	return (samples[sample_count - 1].wall_ns - samples[first].wall_ns) / PERIOD_NS - 1;
 }
 
+/* The first sample of the next period; sample_count behind the last. */
+static size_t next_period(size_t first)
+{
+	int64_t next = samples[first].wall_ns + PERIOD_NS;
+	while (first < sample_count && samples[first].wall_ns < next)
+		first++;
+	return first;
+}
+
 /*
  * Who is throttled for periods on end records nothing meanwhile, so that no pair fits.  What was had up to the last sample within
  * that time was had in it, and there may have been more.
@@ -189,14 +198,41 @@ static int64_t best_share(void)
 {
 	int64_t best = -1, span = periods_recorded(0) < SPAN_PERIODS ? periods_recorded(0) : SPAN_PERIODS;
 	for (size_t first = 0; span > 0 && periods_recorded(first) >= span;) {
-		int64_t share = share_of(first, span).mean, next = samples[first].wall_ns + PERIOD_NS;
+		int64_t share = share_of(first, span).mean;
 		if (share < 0)
 			share = share_at_least(first, span);
 		best = share > best ? share : best;
-		while (first < sample_count && samples[first].wall_ns < next)
-			first++;
+		first = next_period(first);
 	}
 	return best;
+}
+
+/*
+ * Of the longest stretch that has pairs: where the rhythm was shifted once, none may lie as far apart as the record is long.
+ * What is over at ragged ends is no share, so without any pair nothing is told here.
+ */
+static struct share longest_share(void)
+{
+	for (int64_t periods = periods_recorded(0); periods > 0; periods--)
+		for (size_t first = 0; periods_recorded(first) >= periods; first = next_period(first)) {
+			struct share share = share_of(first, periods);
+			if (share.mean >= 0)
+				return share;
+		}
+	return (struct share){-1, -1};
+}
+
+/* Without the largest run of samples at one go, which the ragged ends may have too much: the share was not less than that. */
+static int64_t share_without_one_burst(void)
+{
+	int64_t wall = samples[sample_count - 1].wall_ns - samples[0].wall_ns, most = 0;
+	for (size_t i = 1, begin = 0; i < sample_count; i++) {
+		if (samples[i].wall_ns - samples[i - 1].wall_ns > 4 * SAMPLE_NS)
+			begin = i;
+		int64_t burst = samples[i].cpu_ns - samples[begin].cpu_ns;
+		most = burst > most ? burst : most;
+	}
+	return (samples[sample_count - 1].cpu_ns - samples[0].cpu_ns - most) * 1000 / wall;
 }
 
 static int64_t plain_share(void)
@@ -237,7 +273,7 @@ static bool others_were_busy(const struct machine *machine, int64_t share)
 
 static int tell_share(const struct machine *machine)
 {
-	struct share whole = share_of(0, periods_recorded(0));
+	struct share whole = longest_share();
 	int64_t best = best_share(), plain = plain_share(), idle = machine_rested(machine);
 	if (plain < 0) {
 		errno = ETIME;
@@ -245,7 +281,8 @@ static int tell_share(const struct machine *machine)
 	}
 	load_say("\"share_permille\":%lld,\"least_permille\":%lld,\"best_permille\":%lld,\"cpus\":%lld,\"window_ms\":%"
 		 "lld",
-		 (long long)(whole.mean < 0 ? plain : whole.mean), (long long)(whole.least < 0 ? plain : whole.least),
+		 (long long)(whole.mean < 0 ? plain : whole.mean),
+		 (long long)(whole.least < 0 ? share_without_one_burst() : whole.least),
 		 (long long)(best < 0 ? plain : best), (long long)machine->cpus,
 		 (long long)((clock_ns(CLOCK_MONOTONIC) - machine->begin_ns) / 1000000));
 	if (idle >= 0)
