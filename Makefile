@@ -22,7 +22,7 @@ say      = $(if $(V),,@printf '  %-7s %s\n' $(1) '$(2)')
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wcast-qual -Wwrite-strings
 HARDEN   := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 CFLAGS   ?= $(HARDEN)
-BASE_CFLAGS  := -std=gnu17 -D_GNU_SOURCE -DAGENTCORE_VERSION='"$(VERSION)"' $(WARNINGS)
+BASE_CFLAGS  := -std=gnu17 -D_GNU_SOURCE -isystem /usr/include/libnl3 -DAGENTCORE_VERSION='"$(VERSION)"' $(WARNINGS)
 PIE          := -fPIE
 LINK_STATIC  := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack
 LINK_DYNAMIC := -pie -Wl,-z,relro,-z,now,-z,noexecstack
@@ -40,13 +40,15 @@ CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanit
 endif
 
 # --- Rooms: name, folder, and the rooms whose headers it may include -----------------------------
-ROOMS := base policy enforce audit oci recipe probes harness suites adapters report saboteurs shim conformance bench
+ROOMS := base policy enforce audit oci netpolicy resolver recipe probes harness suites adapters report saboteurs shim conformance testnet bench
 
 DIR_base        := runtime/base
 DIR_policy      := runtime/policy
 DIR_enforce     := runtime/enforce
 DIR_audit       := runtime/audit
 DIR_oci         := runtime/oci
+DIR_netpolicy   := netpolicy
+DIR_resolver    := netpolicy/resolver
 DIR_recipe      := runtime
 DIR_probes      := conformance/probes
 DIR_harness     := conformance/harness
@@ -56,6 +58,7 @@ DIR_report      := conformance/report
 DIR_saboteurs   := conformance/saboteurs
 DIR_shim        := conformance/saboteurs/shim
 DIR_conformance := conformance
+DIR_testnet     := fixtures/network
 DIR_bench       := bench
 
 USES_base        := base
@@ -63,7 +66,9 @@ USES_policy      := base policy
 USES_enforce     := base policy enforce
 USES_audit       := base policy audit
 USES_oci         := base policy oci
-USES_recipe      := base policy enforce audit oci recipe
+USES_netpolicy   := base policy netpolicy
+USES_resolver    := base policy netpolicy resolver
+USES_recipe      := base policy enforce audit oci netpolicy recipe
 USES_probes      := probes
 USES_harness     := base model harness report
 USES_suites      := base model harness suites
@@ -72,6 +77,7 @@ USES_report      := base model harness report
 USES_saboteurs   := base model harness report saboteurs
 USES_shim        := base saboteurs
 USES_conformance := base model harness report suites adapters saboteurs conformance
+USES_testnet     := base testnet
 USES_bench       := base bench
 # tests/ROOM/ may include what the room may, and the room itself.
 
@@ -120,19 +126,26 @@ endef
 $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
 
 # --- Programs ------------------------------------------------------------------------------------
-AGENTCORE_OBJ   := $(foreach r,base policy enforce audit oci recipe,$(call obj,$(r)))
+AGENTCORE_OBJ   := $(foreach r,base policy enforce audit oci netpolicy recipe,$(call obj,$(r)))
 CONFORMANCE_OBJ := $(foreach r,base policy harness suites adapters report saboteurs conformance,$(call obj,$(r)))
 PROBE_OBJ       := $(call obj,probes)
 
 SHIM_OBJ        := $(foreach r,base shim,$(call obj,$(r))) $(foreach f,edit saboteur table,$(B)/obj/conformance/saboteurs/$(f).o)
 
-PROGRAMS := $(B)/agentcore $(B)/agentcore-conformance $(B)/probe $(B)/oci-saboteur
+# The resolver is a program of its own: ldns brings libcrypto, which no start should pay for.
+RESOLVER_OBJ    := $(foreach r,base policy netpolicy resolver,$(call obj,$(r)))
+TESTNET_OBJ     := $(foreach r,base testnet,$(call obj,$(r)))
+
+PROGRAMS := $(B)/agentcore $(B)/agentcore-conformance $(B)/probe $(B)/oci-saboteur \
+	$(if $(call src,resolver),$(B)/agentcore-resolver) $(if $(call src,testnet),$(B)/testnet)
+
+AGENTCORE_LIBS := -lseccomp -lcap -ljansson -lnettle -lnl-nf-3 -lnl-3
 
 all: $(PROGRAMS)
 
 $(B)/agentcore: $(AGENTCORE_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -lseccomp -lcap -ljansson -lnettle -o $@
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ $(AGENTCORE_LIBS) -o $@
 
 $(B)/agentcore-conformance: $(CONFORMANCE_OBJ)
 	$(call say,LINK,$@)
@@ -141,6 +154,15 @@ $(B)/agentcore-conformance: $(CONFORMANCE_OBJ)
 $(B)/probe: $(PROBE_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) -pthread $^ -o $@
+
+$(B)/agentcore-resolver: $(RESOLVER_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_DYNAMIC) $^ -lldns $(AGENTCORE_LIBS) -o $@
+
+# The test internet, in network namespaces of its own.
+$(B)/testnet: $(TESTNET_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_DYNAMIC) $^ -lldns -ljansson -o $@
 
 # An OCI runtime that breaks bundles, for `agentcore-conformance mutate`.
 $(B)/oci-saboteur: $(SHIM_OBJ)
@@ -151,18 +173,19 @@ $(B)/bench-floor: $(call obj,base) $(call obj,bench)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -o $@
 
-# The runtime with faults on purpose (runtime/faults.h): for tests, never installed.
-FAULTS_OBJ := $(patsubst runtime/%.c,$(B)/obj/faults/%.o,$(call src,recipe))
-$(B)/obj/faults/%.o: runtime/%.c $(B)/flags | $(B)/inc/recipe/.stamp $(READY)
+# The runtime with faults on purpose (runtime/base/fault.h): for tests, never installed.
+FAULTY_SRC := runtime/base/fault.c $(call src,netpolicy) $(call src,recipe)
+FAULTS_OBJ := $(patsubst %.c,$(B)/obj/faults/%.o,$(FAULTY_SRC))
+$(B)/obj/faults/%.o: %.c $(B)/flags | $(B)/inc/recipe/.stamp $(READY)
 	@mkdir -p $(@D)
 	$(call say,CC,$< with faults)
 	$(Q)$(FLAGS) -DAGENTCORE_FAULTS -I$(B)/inc/recipe -MMD -MP -c $< -o $@
-$(B)/agentcore-faults: $(filter-out $(call obj,recipe),$(AGENTCORE_OBJ)) $(FAULTS_OBJ)
+$(B)/agentcore-faults: $(filter-out $(patsubst %.c,$(B)/obj/%.o,$(FAULTY_SRC)),$(AGENTCORE_OBJ)) $(FAULTS_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -lseccomp -lcap -ljansson -lnettle -o $@
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ $(AGENTCORE_LIBS) -o $@
 
 # --- Tests: tests/ROOM/NAME_test.c -> build/tests/ROOM/NAME_test, linked with the room and what it uses ----
-TEST_ROOMS := base policy enforce audit oci recipe harness suites adapters report saboteurs
+TEST_ROOMS := base policy enforce audit oci netpolicy resolver testnet recipe harness suites adapters report saboteurs
 TEST_SRC   := $(foreach r,$(TEST_ROOMS),$(wildcard tests/$(r)/*_test.c))
 TESTS      := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 # The conformance cases as a cmocka group: it reads the results of a run, so it comes after one.
@@ -175,17 +198,22 @@ LINK_policy    := base policy
 LINK_enforce   := base policy enforce
 LINK_audit     := base policy audit
 LINK_oci       := base policy oci
-LINK_recipe    := base policy enforce audit oci
+LINK_netpolicy := base policy netpolicy
+LINK_resolver  := base policy netpolicy
+LINK_testnet   := base
+LINK_recipe    := base policy enforce audit oci netpolicy
 LINK_harness   := base policy harness report adapters
 LINK_report    := base policy harness report adapters
 LINK_suites    := base policy harness report adapters suites
 LINK_adapters  := base policy harness report adapters
 LINK_saboteurs := base policy harness report adapters saboteurs
-# Files of the room "recipe" that hold no main.
+# Files of a room with a program, but for its main.
 EXTRA_recipe = $(filter-out %/main.o,$(call obj,recipe))
+EXTRA_resolver = $(filter-out %/main.o,$(call obj,resolver))
+EXTRA_testnet = $(filter-out %/main.o,$(call obj,testnet))
 
 TEST_DEFINES = -DFIXTURES_DIR='"$(CURDIR)/fixtures"' -DBUILD_DIR='"$(abspath $(B))"'
-TEST_LIBS   := -lcmocka -lseccomp -lcap -ljansson -lnettle
+TEST_LIBS   := -lcmocka -lldns $(AGENTCORE_LIBS)
 
 define test_rules
 $(B)/tests/$(1)/%: tests/$(1)/%.c $(foreach r,$(LINK_$(1)),$(call obj,$(r))) $(EXTRA_$(1)) $(B)/flags | $(B)/inc/$(1)/.stamp $(READY)
@@ -261,7 +289,7 @@ format:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/agentcore $(DESTDIR)$(PREFIX)/share/agentcore
 	install -m 755 $(B)/agentcore $(B)/agentcore-conformance $(DESTDIR)$(PREFIX)/bin/
-	install -m 755 $(B)/probe $(DESTDIR)$(PREFIX)/libexec/agentcore/
+	install -m 755 $(B)/probe $(filter %/agentcore-resolver,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/libexec/agentcore/
 	install -m 644 runtime/policy/policy.schema.json $(DESTDIR)$(PREFIX)/share/agentcore/
 	cp -R fixtures $(DESTDIR)$(PREFIX)/share/agentcore/
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5

@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Faults on purpose, in test builds alone (build/agentcore-faults, -DAGENTCORE_FAULTS): AGENTCORE_FAULT is a list, with commas, of
- *   fail:STAGE    the stage fails: every stage must fail closed
- *   skip:STAGE    the stage is left out: the suite must notice
- *   break:POINT   one of the points below does its work badly: the suite must notice
- * In any other build fault_wished is false and costs nothing.
- */
+/* The points of the recipe that a test build can break (base/fault.h), each beside the code that does it right. */
 #ifndef RECIPE_FAULTS_H
 #define RECIPE_FAULTS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/fault.h"
 #include "policy/policy.h"
 
-#ifdef AGENTCORE_FAULTS
-bool fault_wished(const char *kind, const char *name);
-#else
-static inline bool fault_wished(const char *kind, const char *name)
-{
-	(void)kind;
-	(void)name;
-	return false;
-}
-#endif
-
-/* The points that can be broken, each beside the code that does it right. */
 #define FAULT_WALL_FIRST_PROCESS                                                                                       \
 	"wall-first-process" /* the end of time reaches CMD alone, and PID 1 waits for the others */
 #define FAULT_MEMORY_NO_KILL     "memory-no-kill" /* monitor: only what the kernel chose dies */

@@ -27,6 +27,25 @@ enum trial_end {
 	TRIAL_END_KILL, /* when the load says ready, the runtime (the monitor) gets SIGKILL */
 };
 
+/* Where a trial of the network takes place. */
+enum trial_ground {
+	GROUND_NONE, /* not on the test internet */
+	GROUND_RUNTIME, /* the runtime is started in the test internet's host */
+	GROUND_BARE, /* no runtime: the load runs in the unfiltered control sandbox; companion: its neighbour */
+};
+
+/* A trial on the test internet (fixtures/network/README.md).  Texts live as long as the plan. */
+struct trial_network {
+	enum trial_ground ground;
+	const char *
+		policy; /* "none", "full 10.9.0.0/24", "restricted api.example.test 198.51.100.0/24": mode and allowed hosts; NULL: the policy's */
+	const char *
+		outside; /* once the load is ready, the harness does this from outside: words of one request of the test internet, "{pid}" is the
+				sandbox's process, "{companion}" the companion's, "{address}" and "{companion-address}" their addresses; several with ";"; NULL: nothing */
+	const char *
+		victims; /* "world:198.51.100.99 lan peer": frames that arrived there (all, or to that address), or carry the token: facts seen_PLACE */
+};
+
 /* What to try; a requirement holds one for itself and one for its control.  Texts live as long as the plan: plan_text(). */
 struct trial {
 	const char *
@@ -36,6 +55,7 @@ struct trial {
 		companion; /* load of a second sandbox of the same policy and limits that lives at the same time; NULL: none */
 	enum trial_tier tier;
 	enum trial_end end;
+	struct trial_network network;
 	int timeout_ms; /* of the whole; 0: 15000.  When it is over everything is ended and the observation is a timeout */
 };
 
@@ -57,6 +77,9 @@ struct trial {
  *   sandbox_alive         of an execution: 1 when the sandbox around it lived on after its end, 0 when not
  *   stderr                the start of the runtime's error output
  *   attempts              set by the engine: how often it was tried, where the first time proved nothing
+ *   seen_PLACE            frames that arrived at a victim of network.victims (harness/testnet.h); seen_PLACE_token those with the token
+ *   questions             names that the test internet's name server was asked, with blanks
+ *   outside_sent          packets that the outside sent
  *   companion_*           the same of the second sandbox, but residue, which is of both; it is started first and
  *                         is ready, or dead, when the other one starts
  * 0 with *facts (a new reference); -EOPNOTSUPP with the reason in err where the adapter cannot express the limits or the tier;
