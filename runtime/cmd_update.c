@@ -45,7 +45,7 @@ static const struct how {
 	[LIMIT_WALL_SECONDS] = {BY_MONITOR, NULL},
 	[LIMIT_FILE_DESCRIPTORS] = {NOT_LIVE, "it is set when a command is executed, and inherited by its children"},
 	[LIMIT_STORAGE_MB] = {NOT_LIVE, "its file system was made with this size"},
-	[LIMIT_NETWORK_REQUESTS] = {NOT_LIVE, "this version enforces loopback only"},
+	[LIMIT_NETWORK_REQUESTS] = {NOT_LIVE, "the kernel counts against the number that it started with"},
 };
 
 struct change {

@@ -122,10 +122,11 @@ static void read_memory_events(struct loop *loop)
 static void receive_terminal(struct loop *loop)
 {
 	struct sandbox *sandbox = &loop->execution->sandbox;
-	int master = terminal_receive(sandbox->control);
+	int master;
+	int r = io_receive_descriptors(sandbox->control, &master, 1);
 
 	(void)close(TAKE_FD(sandbox->control));
-	if (master < 0)
+	if (r < 0)
 		return;
 	sandbox->terminal = master;
 	terminal_start(&loop->terminal, master);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "netpolicy/rules.h"
+
 #define HOLD_MS 3000
 
 void fault_double(struct limits *limits)
@@ -13,6 +15,14 @@ void fault_double(struct limits *limits)
 		return;
 	for (int i = 0; i < LIMIT_COUNT; i++)
 		limits->value[i] *= 2;
+}
+
+void fault_network(struct rules_sandbox *rules)
+{
+	if (fault_wished("break", FAULT_FULL))
+		rules->mode = NETWORK_FULL;
+	if (fault_wished("break", FAULT_REQUESTS_DOUBLED) && rules->requests != RULES_UNLIMITED)
+		rules->requests *= 2;
 }
 
 void fault_hold(char *arguments, size_t size)

@@ -34,6 +34,15 @@
 #define FAULT_EXEC_FATAL         "exec-fatal" /* exec: the end of an execution is its sandbox's */
 #define FAULT_EXEC_WALL_DOUBLED  "exec-wall-doubled"
 
+#define FAULT_NAMES_ALL        "names-all" /* resolver: every name is forwarded and answered */
+#define FAULT_PIN_NEVER        "pin-never" /* the answer leaves, and the kernel was not told */
+#define FAULT_FULL             "network-full" /* start: restricted is full */
+#define FAULT_REQUESTS_DOUBLED "requests-doubled"
+
+/* What stage_link is made to ask for. */
+struct rules_sandbox;
+void fault_network(struct rules_sandbox *rules);
+
 /* What stage_cgroup is made to ask for under limits-doubled: twice of everything. */
 void fault_double(struct limits *limits);
 

@@ -108,25 +108,6 @@ int stage_host_name(struct sandbox *sandbox, struct error *err)
 	return 0;
 }
 
-static int send_terminal(int control, int master, struct error *err)
-{
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} room = {0};
-	char byte = 0;
-	struct iovec data = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = room.space, .msg_controllen = sizeof(room.space)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &master, sizeof(int));
-	return sendmsg(control, &message, MSG_NOSIGNAL) < 0 ? error_set(err, errno, "handing the terminal over") : 0;
-}
-
 int stage_terminal(struct sandbox *sandbox, struct error *err)
 {
 	if (!sandbox->options->terminal)
@@ -139,7 +120,8 @@ int stage_terminal(struct sandbox *sandbox, struct error *err)
 	sandbox->slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (sandbox->slave < 0)
 		return error_set(err, errno, "pseudo-terminal");
-	return send_terminal(sandbox->control, master, err);
+	int r = io_send_descriptors(sandbox->control, &master, 1);
+	return r < 0 ? error_set(err, -r, "handing the terminal over") : 0;
 }
 
 int stage_hide_init(struct sandbox *sandbox, struct error *err)

@@ -10,6 +10,7 @@
 #include "policy/capabilities.h"
 #include "policy/limits.h"
 #include "policy/mac.h"
+#include "recipe/network.h"
 
 const struct layer_row layer_rows[LAYER_COUNT] = {
 	[LAYER_ALWAYS] = {LAYER_ALWAYS, "always",
@@ -24,6 +25,7 @@ const struct layer_row layer_rows[LAYER_COUNT] = {
 	[LAYER_SECCOMP] = {LAYER_SECCOMP, "seccomp", "system call filter"},
 	[LAYER_RLIMITS] = {LAYER_RLIMITS, "rlimits", "descriptors, core dumps, locked memory"},
 	[LAYER_CGROUPS] = {LAYER_CGROUPS, "cgroups", "memory without swap, processor time, processes"},
+	[LAYER_NETWORK] = {LAYER_NETWORK, "network", "what may be reached: rules in a router of our own, a resolver"},
 };
 
 int layer_from_name(enum layer *layer, const char *name, struct error *err)
@@ -35,7 +37,8 @@ int layer_from_name(enum layer *layer, const char *name, struct error *err)
 		}
 	}
 	(void)error_say(err, EINVAL, "no layer \"%s\"", name);
-	return error_hint(err, "known: namespaces filesystem capabilities no_new_privs mac seccomp rlimits cgroups");
+	return error_hint(err,
+			  "known: namespaces filesystem capabilities no_new_privs mac seccomp rlimits cgroups network");
 }
 
 static void say_capabilities(const struct policy *policy, struct layer_state *state)
@@ -93,6 +96,24 @@ static void say_cgroups(const struct limits *limits, const struct cgroup_layout 
 	}
 }
 
+static void say_network(const struct policy *policy, const struct limits *limits, struct layer_state *state)
+{
+	int used;
+
+	if (!network_wanted(policy))
+		used = snprintf(state->detail, sizeof(state->detail), "%s: loopback only",
+				network_mode_name(policy->network));
+	else if (policy->network == NETWORK_FULL)
+		used = snprintf(state->detail, sizeof(state->detail),
+				"full: all but metadata, private networks, the host and other sandboxes; nf_tables");
+	else
+		used = snprintf(state->detail, sizeof(state->detail), "restricted: %zu allowed hosts; nf_tables",
+				policy->allowed_hosts.count);
+	if (network_wanted(policy) && limits->set[LIMIT_NETWORK_REQUESTS])
+		(void)snprintf(state->detail + used, sizeof(state->detail) - (size_t)used, ", %.0f requests",
+			       limits->value[LIMIT_NETWORK_REQUESTS]);
+}
+
 void layer_state(enum layer layer, const struct policy *policy, const struct limits *limits,
 		 const struct cgroup_layout *cgroups, struct layer_state *state)
 {
@@ -130,6 +151,9 @@ void layer_state(enum layer layer, const struct policy *policy, const struct lim
 	case LAYER_CGROUPS:
 		say_cgroups(limits, cgroups, state);
 		break;
+	case LAYER_NETWORK:
+		say_network(policy, limits, state);
+		break;
 	default:
 		(void)snprintf(state->detail, sizeof(state->detail), "%s", layer_rows[layer].summary);
 	}
@@ -156,18 +180,6 @@ static int check_mac(const struct policy *policy, struct error *err)
 	return error_hint(err, "boot with landlock among the security modules (lsm=landlock,...)");
 }
 
-static int check_network(const struct policy *policy, struct error *err)
-{
-	bool loopback_only = policy->network == NETWORK_NONE ||
-			     (policy->network == NETWORK_RESTRICTED && policy->allowed_hosts.count == 0);
-
-	if (loopback_only)
-		return 0;
-	(void)error_say(err, EOPNOTSUPP, "network_access %s: this version enforces loopback only",
-			network_mode_name(policy->network));
-	return error_hint(err, "use --network none");
-}
-
 static int check_limits(const struct limits *limits, const struct cgroup_layout *cgroups, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(by_cgroups); i++) {
@@ -190,7 +202,7 @@ int layers_check(const struct policy *policy, const struct limits *limits, const
 	int r = check_mac(policy, err);
 
 	if (r == 0)
-		r = check_network(policy, err);
+		r = network_check(policy, NULL, err);
 	if (r == 0 && cgroups)
 		r = check_limits(limits, cgroups, err);
 	return r;

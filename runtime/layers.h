@@ -20,6 +20,7 @@ enum layer {
 	LAYER_SECCOMP,
 	LAYER_RLIMITS,
 	LAYER_CGROUPS, /* memory, processor time, processes */
+	LAYER_NETWORK, /* the link, its rules, the resolver */
 	LAYER_COUNT,
 };
 

@@ -22,6 +22,7 @@
 #include "recipe/commands.h"
 #include "recipe/faults.h"
 #include "recipe/monitor_private.h"
+#include "recipe/network_events.h"
 
 void monitor_kill(const struct monitor *monitor)
 {
@@ -210,15 +211,16 @@ static int watch_input(struct monitor *monitor)
 static void on_control(struct monitor *monitor, struct source *source, uint32_t events)
 {
 	(void)events;
-	int master = terminal_receive(source->fd);
+	int master;
+	int r = io_receive_descriptors(source->fd, &master, 1);
 	/* Nothing else comes over it; its end is PID 1's end, which its pidfd tells. */
 	(void)monitor_forget(monitor, source);
-	if (master < 0)
+	if (r < 0)
 		return;
 	monitor->sandbox->terminal = master;
 	terminal_start(&monitor->terminal, master);
 	monitor->output.fd = master;
-	int r = watch_input(monitor);
+	r = watch_input(monitor);
 	if (r == 0)
 		r = monitor_watch(monitor, &monitor->output, EPOLLIN);
 	if (r < 0)
@@ -252,6 +254,8 @@ static int open_sources(struct monitor *monitor)
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sources); i++)
 		if (sources[i]->fd >= 0)
 			r = monitor_watch(monitor, sources[i], EPOLLIN);
+	if (r == 0)
+		r = network_events_watch(monitor);
 	return r < 0 ? r : limit_events_watch(monitor);
 }
 
@@ -295,7 +299,8 @@ static void close_sources(struct monitor *monitor)
 
 int sandbox_monitor(struct sandbox *sandbox, struct error *err)
 {
-	struct monitor monitor = {.sandbox = sandbox, .err = err, .look = {.fd = -1}};
+	struct monitor monitor = {
+		.sandbox = sandbox, .err = err, .look = {.fd = -1}, .denied = {.fd = -1}, .resolver = {.fd = -1}};
 
 	int r = open_sources(&monitor);
 	if (r < 0)
@@ -308,8 +313,10 @@ int sandbox_monitor(struct sandbox *sandbox, struct error *err)
 		status = err->code ? command_failed_status(err) : status;
 	}
 	terminal_stop(&monitor.terminal);
-	if (monitor.running)
+	if (monitor.running) {
+		network_events_conclude(&monitor);
 		limit_events_conclude(&monitor, status);
+	}
 	close_sources(&monitor);
 	return status;
 }

@@ -17,6 +17,7 @@ struct monitor {
 	struct source init, report, signals, wall;
 	struct source control, input, output; /* the terminal's */
 	struct source memory, processes, look; /* the limits' */
+	struct source denied, resolver; /* the network's */
 	struct control *requests; /* of the other subcommands; NULL before CMD runs */
 	struct terminal terminal;
 	struct timespec since; /* when CMD was executed, CLOCK_MONOTONIC */

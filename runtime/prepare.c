@@ -30,6 +30,11 @@ int stage_refuse(struct sandbox *sandbox, struct error *err)
 		if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 			return error_say(err, EISDIR, "descriptor %d is a directory of the host", fd);
 	}
+	if (sandbox_has_layer(sandbox, LAYER_NETWORK)) {
+		int r = network_check(sandbox->policy, &sandbox->options->network, err);
+		if (r < 0)
+			return r;
+	}
 	if (!sandbox_has_layer(sandbox, LAYER_CGROUPS))
 		return layers_check(sandbox->policy, &sandbox->limits, NULL, err);
 	int r = cgroup_detect(&sandbox->layout, NULL, NULL, sandbox->options->cgroup_parent, err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,8 @@ static const struct breach_row {
 			      LIMIT_WALL_SECONDS},
 	[BREACH_STORAGE] = {"storage", "denied", "storage quota reached: writes were refused", " MiB",
 			    LIMIT_STORAGE_MB},
+	[BREACH_REQUESTS] = {"network_requests", "denied", "request limit reached: a connection was refused", "",
+			     LIMIT_NETWORK_REQUESTS},
 	[BREACH_CPU] = {"cpu", "throttled", "cpu limit reached: the sandbox was throttled", "", LIMIT_CPU_CORES},
 };
 
@@ -103,9 +106,13 @@ static json_t *limits_object(const struct limits *limits)
 		enum limit limit;
 		const char *key;
 	} names[] = {
-		{LIMIT_MEMORY_MB, "memory_mb"},       {LIMIT_CPU_CORES, "cpu_cores"},
-		{LIMIT_WALL_SECONDS, "wall_seconds"}, {LIMIT_FILE_DESCRIPTORS, "file_descriptors"},
-		{LIMIT_PROCESSES, "processes"},       {LIMIT_STORAGE_MB, "storage_mb"},
+		{LIMIT_MEMORY_MB, "memory_mb"},
+		{LIMIT_CPU_CORES, "cpu_cores"},
+		{LIMIT_WALL_SECONDS, "wall_seconds"},
+		{LIMIT_FILE_DESCRIPTORS, "file_descriptors"},
+		{LIMIT_PROCESSES, "processes"},
+		{LIMIT_STORAGE_MB, "storage_mb"},
+		{LIMIT_NETWORK_REQUESTS, "network_requests"},
 	};
 	json_t *object = json_object();
 
@@ -194,12 +201,78 @@ void record_breach(struct sandbox *sandbox, enum breach breach, const struct rec
 			      row->unit);
 }
 
+static const char *protocol_name(uint8_t protocol, char text[16])
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	default:
+		(void)snprintf(text, 16, "protocol %u", protocol);
+		return text;
+	}
+}
+
+void record_denied_flow(struct sandbox *sandbox, const struct denied_flow *flow)
+{
+	char resource[96], number_text[16], source[ADDRESS_TEXT_MAX], target[ADDRESS_TEXT_MAX];
+	json_t *metadata = json_object();
+
+	address_text(flow->source, source);
+	address_text(flow->target, target);
+	if (flow->frame && !flow->target)
+		(void)snprintf(resource, sizeof(resource), "ethertype 0x%04x", flow->ethertype);
+	else
+		(void)snprintf(resource, sizeof(resource), flow->target_port ? "%s %s:%u" : "%s %s",
+			       protocol_name(flow->protocol, number_text), target, flow->target_port);
+	put_text(metadata, "source", source);
+	(void)json_object_set_new(metadata, "source_port", json_integer(flow->source_port));
+	struct audit_event event = {.resource = resource,
+				    .permission = flow->refusal == REFUSAL_REQUESTS ? "max_network_requests"
+										    : "allowed_hosts",
+				    .result = "denied",
+				    .reason = refusal_name(flow->refusal)};
+	put(sandbox, (struct event_names){"network_denied", "denied"}, &event, metadata);
+}
+
+void record_denied_name(struct sandbox *sandbox, const char *name, uint16_t type)
+{
+	struct audit_event event = {
+		.resource = name, .permission = "allowed_hosts", .result = "denied", .reason = "name not allowed"};
+
+	put(sandbox, (struct event_names){"name_denied", "denied"}, &event, json_pack("{s:i}", "type", (int)type));
+}
+
+void record_resolver_lost(struct sandbox *sandbox)
+{
+	struct audit_event event = {.resource = "resolver",
+				    .result = "failed",
+				    .reason = "the resolver has ended: names are not answered any more"};
+
+	put(sandbox, (struct event_names){"resolver_lost", "resolver"}, &event, json_object());
+	(void)dprintf(STDERR_FILENO, "agentcore: %s\n", event.reason);
+}
+
+static void put_network(json_t *object, const struct sandbox_network *network)
+{
+	if (!network->counted)
+		return;
+	(void)json_object_set_new(object, "network_admitted", number(network->counts.admitted));
+	(void)json_object_set_new(object, "network_refused", number(network->counts.refused));
+	(void)json_object_set_new(object, "network_refused_frames", number(network->counts.refused_frames));
+	(void)json_object_set_new(object, "names_refused", number(network->names_refused));
+}
+
 void record_exit(struct sandbox *sandbox, int status, const struct record_usage *usage)
 {
 	json_t *metadata = json_object();
 
 	(void)json_object_set_new(metadata, "exit_status", json_integer(status));
 	put_usage(metadata, usage);
+	put_network(metadata, &sandbox->network);
 	struct audit_event event = {.resource = sandbox->options->command[0], .result = "exited"};
 	put(sandbox, (struct event_names){"sandbox_exit", "exit"}, &event, metadata);
 }

@@ -21,6 +21,7 @@ enum breach {
 	BREACH_PROCESSES,
 	BREACH_WALL_TIME,
 	BREACH_STORAGE,
+	BREACH_REQUESTS,
 	BREACH_CPU, /* a summary at the end: for how long it was throttled */
 	BREACH_COUNT,
 };
@@ -48,6 +49,15 @@ void record_layers(struct sandbox *sandbox);
 
 /* A limit was reached: its value, and what is known of the use at that moment. */
 void record_breach(struct sandbox *sandbox, enum breach breach, const struct record_usage *usage);
+
+/* A flow or frame that the network's rules refused: as much of them as the kernel logs. */
+void record_denied_flow(struct sandbox *sandbox, const struct denied_flow *flow);
+
+/* A name that the resolver refused; type as DNS numbers them. */
+void record_denied_name(struct sandbox *sandbox, const char *name, uint16_t type);
+
+/* The resolver has died: names fail from here on. */
+void record_resolver_lost(struct sandbox *sandbox);
 
 /* The end; status as agentcore will exit with. */
 void record_exit(struct sandbox *sandbox, int status, const struct record_usage *usage);

@@ -24,6 +24,12 @@ const char run_help[] = "Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
 			"  --profile NAME       minimal, standard (default) or privileged, without a document\n"
 			"  --limit KEY=VALUE    set one limit, for example max_file_descriptors=64\n"
 			"  --network MODE       none, restricted or full\n"
+			"  --allow-host HOST    add to the allowed hosts: a name, *.NAME, an address or a network,\n"
+			"                       each with an optional :PORT; restricted where the profile has none\n"
+			"  --dns ADDRESS[:PORT] name server to ask for the sandbox (default: those of the host)\n"
+			"  --network-pool CIDR  subnet of the sandboxes (default " ROUTER_DEFAULT_POOL ")\n"
+			"  --uplink PATH        network namespace that the sandboxes' traffic leaves through\n"
+			"                       (default: the one that agentcore runs in)\n"
 			"  --rootfs DIR[:root-owned]\n"
 			"                       root file system; default: the host's programs, read-only\n"
 			"  --bind SRC:DST[:OPTION,...]\n"
@@ -51,6 +57,7 @@ const char run_help[] = "Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
 			"Examples:\n"
 			"  agentcore run -- python3 -c 'print(6 * 7)'\n"
 			"  agentcore run --profile minimal --bind ./data:/data -- sh -c 'wc -l /data/*'\n"
+			"  agentcore run --network restricted --allow-host api.example.com:443 -- ./client\n"
 			"  agentcore run --limit max_memory_mb=64 --limit max_processes=20 -- ./job\n"
 			"  agentcore run --detach --id web -- sleep 300 && agentcore exec web -- ps\n"
 			"  agentcore run --policy policy.json --limit max_execution_time_seconds=10 -- ./job\n";
@@ -60,6 +67,10 @@ enum {
 	OPTION_PROFILE,
 	OPTION_LIMIT,
 	OPTION_NETWORK,
+	OPTION_ALLOW_HOST,
+	OPTION_DNS,
+	OPTION_NETWORK_POOL,
+	OPTION_UPLINK,
 	OPTION_ROOTFS,
 	OPTION_BIND,
 	OPTION_ENV,
@@ -82,6 +93,10 @@ static const struct option long_options[] = {
 	{"profile", required_argument, NULL, OPTION_PROFILE},
 	{"limit", required_argument, NULL, OPTION_LIMIT},
 	{"network", required_argument, NULL, OPTION_NETWORK},
+	{"allow-host", required_argument, NULL, OPTION_ALLOW_HOST},
+	{"dns", required_argument, NULL, OPTION_DNS},
+	{"network-pool", required_argument, NULL, OPTION_NETWORK_POOL},
+	{"uplink", required_argument, NULL, OPTION_UPLINK},
 	{"rootfs", required_argument, NULL, OPTION_ROOTFS},
 	{"bind", required_argument, NULL, OPTION_BIND},
 	{"env", required_argument, NULL, OPTION_ENV},
@@ -101,11 +116,15 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+#define HOSTS_MAX 256
+
 /* What can only be applied when the policy is complete, in the order given. */
 struct pending {
 	const char *policy, *profile, *network;
 	char *limits[64];
 	size_t limit_count;
+	const char *hosts[HOSTS_MAX];
+	size_t host_count;
 	const char *environment[ENVIRONMENT_MAX];
 	size_t environment_count;
 };
@@ -236,6 +255,18 @@ static int take(int option, char *argument, struct run_options *options, struct 
 	case OPTION_NETWORK:
 		pending->network = argument;
 		return 0;
+	case OPTION_ALLOW_HOST:
+		if (pending->host_count == HOSTS_MAX)
+			return usage(err, "--allow-host %s: too many hosts", argument);
+		pending->hosts[pending->host_count++] = argument;
+		return 0;
+	case OPTION_DNS:
+		return network_options_dns(&options->network, argument, err);
+	case OPTION_NETWORK_POOL:
+		return network_options_pool(&options->network, argument, err);
+	case OPTION_UPLINK:
+		options->network.far_end = argument;
+		return 0;
 	case OPTION_ROOTFS:
 		return parse_rootfs(argument, options, err);
 	case OPTION_BIND:
@@ -295,6 +326,9 @@ static int complete_policy(const struct pending *pending, struct run_options *op
 		policy_defaults(&options->policy, profile);
 	if (r == 0 && pending->network)
 		r = network_mode_from_name(&options->policy.network, pending->network, err);
+	if (r == 0)
+		r = network_options_hosts(&options->policy, pending->hosts, pending->host_count,
+					  pending->policy || pending->network, err);
 	for (size_t i = 0; r == 0 && i < pending->limit_count; i++)
 		r = policy_set_limit(&options->policy, pending->limits[i], err);
 	return r < 0 ? r : command_check_user(options, err);
@@ -308,6 +342,7 @@ int run_options_parse(int argc, char **argv, struct run_options *options, enum r
 	options->storage_dir = "/var/lib/agentcore/storage";
 	options->audit_dir = AUDIT_DEFAULT_DIRECTORY;
 	options->status_fd = -1;
+	(void)network_options_pool(&options->network, ROUTER_DEFAULT_POOL, NULL);
 	*request = RUN_START;
 	int r = command_words(argc, argv, options, err);
 	if (r < 0)

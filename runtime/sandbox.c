@@ -31,6 +31,16 @@ static enum rootfs_kind root_kind(const struct sandbox *sandbox)
 	return sandbox->options->rootfs ? ROOTFS_DIRECTORY : ROOTFS_DEFAULT;
 }
 
+/* What the document knows only per execution bounds the whole as well: the link is the sandbox's, not an execution's. */
+static void keep_container_tier(struct limits *limits, const struct limits *container)
+{
+	struct limits all = *limits;
+
+	*limits = *container;
+	limits->set[LIMIT_NETWORK_REQUESTS] = all.set[LIMIT_NETWORK_REQUESTS];
+	limits->value[LIMIT_NETWORK_REQUESTS] = all.value[LIMIT_NETWORK_REQUESTS];
+}
+
 void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 {
 	*sandbox = (struct sandbox){
@@ -55,11 +65,11 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 		.locked_inside = -1,
 		.state = STATE_NONE,
 		.storage = STORAGE_NONE,
+		.network = SANDBOX_NETWORK_NONE,
 	};
+	policy_limits_in_force(&options->policy, &sandbox->limits);
 	if (options->detach || fault_wished("break", FAULT_ONE_TIER))
-		sandbox->limits = options->policy.container;
-	else
-		policy_limits_in_force(&options->policy, &sandbox->limits);
+		keep_container_tier(&sandbox->limits, &options->policy.container);
 	sandbox->spec = (struct rootfs_spec){
 		.kind = root_kind(sandbox),
 		.directory = options->rootfs,
@@ -101,6 +111,7 @@ void sandbox_clear(struct sandbox *sandbox)
 	bpf_code_clear(&sandbox->init_filter);
 	cgroup_free(TAKE_PTR(sandbox->cgroup));
 	fault_hold(sandbox->options->arguments, sandbox->options->arguments_size);
+	(void)network_remove(&sandbox->network, NULL);
 	storage_release(&sandbox->storage);
 	audit_log_close(TAKE_PTR(sandbox->audit));
 	state_close(&sandbox->state);

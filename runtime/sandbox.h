@@ -21,6 +21,7 @@
 #include "enforce/storage.h"
 #include "policy/policy.h"
 #include "recipe/layers.h"
+#include "recipe/network.h"
 #include "recipe/state.h"
 
 #define BINDS_MAX 32
@@ -45,6 +46,7 @@ struct run_options {
 	bool detach; /* the monitor goes on in the background */
 	int status_fd; /* --json-status, or -1 */
 	const char *audit_dir;
+	struct network_options network;
 	const char *cgroup_parent; /* NULL: "agentcore", or what is delegated */
 	char **words; /* copies of the command line, which the other members point into */
 	char **command; /* NULL-terminated */
@@ -74,6 +76,7 @@ struct sandbox {
 	struct cgroup *cgroup; /* or NULL */
 	char cgroup_name[CGROUP_NAME_MAX];
 	struct storage storage;
+	struct sandbox_network network;
 	int *started; /* of a detached one: the pipe that tells the caller, -1 once it was told; NULL: nobody waits */
 	pid_t init; /* PID 1 as the host numbers it */
 	int init_fd; /* its pidfd */

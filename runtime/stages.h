@@ -40,11 +40,14 @@ int stage_filters(struct sandbox *sandbox, struct error *err);
 int stage_cgroup(struct sandbox *sandbox, struct error *err);
 int stage_collect_trees(struct sandbox *sandbox, struct error *err);
 int stage_storage(struct sandbox *sandbox, struct error *err);
+int stage_address(struct sandbox *sandbox, struct error *err); /* those of the network: network.c */
 int stage_channels(struct sandbox *sandbox, struct error *err);
 
 int stage_id_maps(struct sandbox *sandbox, struct error *err);
 int stage_shift_owners(struct sandbox *sandbox, struct error *err);
+int stage_link(struct sandbox *sandbox, struct error *err);
 int stage_go(struct sandbox *sandbox, struct error *err);
+int stage_resolver(struct sandbox *sandbox, struct error *err);
 
 int stage_join_cgroup(struct sandbox *sandbox, struct error *err);
 int stage_cgroup_namespace(struct sandbox *sandbox, struct error *err);
@@ -57,6 +60,9 @@ int stage_forbid_namespaces(struct sandbox *sandbox, struct error *err);
 int stage_masks(struct sandbox *sandbox, struct error *err);
 int stage_seal_root(struct sandbox *sandbox, struct error *err);
 int stage_loopback(struct sandbox *sandbox, struct error *err);
+int stage_interface(struct sandbox *sandbox, struct error *err);
+int stage_resolver_sockets(struct sandbox *sandbox, struct error *err);
+int stage_await_resolver(struct sandbox *sandbox, struct error *err);
 int stage_host_name(struct sandbox *sandbox, struct error *err);
 int stage_terminal(struct sandbox *sandbox, struct error *err);
 int stage_hide_init(struct sandbox *sandbox, struct error *err);

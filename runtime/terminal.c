@@ -5,31 +5,9 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/io.h"
-
-int terminal_receive(int control)
-{
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} room;
-	char byte;
-	struct iovec data = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = room.space, .msg_controllen = sizeof(room.space)};
-
-	if (recvmsg(control, &message, MSG_CMSG_CLOEXEC) != 1)
-		return -1;
-	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -1;
-	int master;
-	memcpy(&master, CMSG_DATA(header), sizeof(master));
-	return master;
-}
 
 void terminal_start(struct terminal *terminal, int master)
 {

@@ -12,9 +12,6 @@ struct terminal {
 	struct termios saved;
 };
 
-/* Receive the master over the control socket (SCM_RIGHTS).  The descriptor, or -1. */
-int terminal_receive(int control);
-
 /* Put the user's terminal into raw mode (where standard input is one) and take over its size. */
 void terminal_start(struct terminal *terminal, int master);
 

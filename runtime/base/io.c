@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -81,4 +82,56 @@ int io_write_file(int dirfd, const char *path, const char *text)
 	if (n < 0)
 		return -errno;
 	return (size_t)n == strlen(text) ? 0 : -EIO;
+}
+
+/* Room for the descriptors of one message, as cmsg(3) wants it aligned. */
+union descriptors {
+	char space[CMSG_SPACE(IO_DESCRIPTORS_MAX * sizeof(int))];
+	struct cmsghdr align;
+};
+
+int io_send_descriptors(int socket, const int *fds, size_t count)
+{
+	union descriptors room = {0};
+	struct iovec data = {.iov_base = (char[]){0}, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = room.space,
+				 .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int io_receive_descriptors(int socket, int *fds, size_t count)
+{
+	union descriptors room;
+	char byte;
+	int got[IO_DESCRIPTORS_MAX];
+	size_t number = 0;
+	struct iovec data = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = room.space, .msg_controllen = sizeof(room.space)};
+	ssize_t n;
+
+	while ((n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
+		;
+	if (n <= 0)
+		return n < 0 ? -errno : -EPIPE;
+	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+		number = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(got, CMSG_DATA(header), number * sizeof(int));
+	}
+	if (number != count) {
+		for (size_t i = 0; i < number; i++)
+			(void)close(got[i]);
+		return -EPROTO;
+	}
+	memcpy(fds, got, count * sizeof(int));
+	return 0;
 }

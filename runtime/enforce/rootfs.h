@@ -40,6 +40,7 @@ struct rootfs_spec {
 	const struct bind *binds;
 	size_t bind_count;
 	int scratch; /* the file system of all writable places, detached, not owned; -1: ROOTFS_BARE has a tmpfs of its own */
+	bool resolver; /* /etc/resolv.conf names 127.0.0.53 */
 	uid_t uid; /* owner of /workspace, inside */
 	gid_t gid;
 };
@@ -88,7 +89,11 @@ int rootfs_enter(const struct rootfs_spec *spec, const struct rootfs *rootfs, in
 int rootfs_seal(const struct rootfs_spec *spec, int root, struct error *err);
 
 /* Inside, used by rootfs_enter: the small files of /etc (etc_files.c) and the writable places (scratch.c). */
-int etc_files_write(int root, struct error *err);
+int etc_files_write(int root, bool resolver, struct error *err);
+
+/* The same for a root that is given: lay a resolv.conf over its own, where it has one. */
+int etc_resolver_attach(int root, struct error *err);
+
 int scratch_attach(const struct rootfs_spec *spec, const struct rootfs *rootfs, int root, struct error *err);
 
 #endif

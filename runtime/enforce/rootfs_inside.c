@@ -104,7 +104,9 @@ static int fill(const struct rootfs_spec *spec, const struct rootfs *rootfs, int
 	if (r == 0)
 		r = attach_trees(rootfs, root, err);
 	if (r == 0 && spec->kind == ROOTFS_DEFAULT)
-		r = etc_files_write(root, err);
+		r = etc_files_write(root, spec->resolver, err);
+	if (r == 0 && spec->kind == ROOTFS_DIRECTORY && spec->resolver)
+		r = etc_resolver_attach(root, err);
 	if (r == 0 && rootfs->dev >= 0)
 		r = devices_attach(rootfs->dev, root, err);
 	if (r == 0)
