@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "netpolicy/router.h"
 #include "recipe/commands.h"
 #include "recipe/faults.h"
 #include "recipe/verb.h"
@@ -74,6 +75,14 @@ static int reclaim_rest(const struct target *target, struct error *err)
 	return r;
 }
 
+/* A router whose last sandbox lost its monitor is nobody's. */
+static int reclaim_router(const struct verb_options *options, int state_dir, struct error *err)
+{
+	const struct router_options router = {.state_dir = state_dir, .state_path = options->state_dir, .far_end = -1};
+
+	return fault_wished("break", FAULT_NOT_RECLAIMED) ? 0 : router_reclaim(&router, err);
+}
+
 /* state_read needs a sound record; a damaged one must not keep a dead sandbox's leftovers for ever. */
 static int delete_damaged(const struct verb_options *options, const char *id, struct error *err)
 {
@@ -96,6 +105,8 @@ static int delete_one(const struct verb_options *options, const char *id, struct
 	r = end_sandbox(&target, options->force, err);
 	if (r == 0)
 		r = reclaim_rest(&target, err);
+	if (r == 0)
+		r = reclaim_router(options, target.state_dir, err);
 	target_audit(&target, "sandbox_delete", "delete", NULL, "allowed", err, NULL);
 	target_close(&target);
 	return r;
@@ -141,6 +152,8 @@ static int delete_stale(const struct verb_options *options, struct error *err)
 	/* What has no sandbox's name, too. */
 	if (r == 0)
 		r = state_reclaim_stale(state_dir, &cause);
+	if (r >= 0)
+		r = reclaim_router(options, state_dir, &cause);
 	*err = cause;
 	return r < 0 ? r : 0;
 }
