@@ -34,9 +34,27 @@ int net_port(const char *text)
 	return (int)load_argument(text, 65535);
 }
 
+/* Of the default route; 0: there is none. */
+static uint32_t gateway(void)
+{
+	char line[256];
+	uint32_t destination, via, mask, found = 0;
+	FILE *file = fopen("/proc/net/route", "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*s %x %x %*x %*d %*d %*d %x", &destination, &via, &mask) == 3 && mask == 0)
+			found = via;
+	if (file)
+		(void)fclose(file);
+	return found;
+}
+
 int net_address(const struct net_run *run, const char *address, const char *port, struct sockaddr_in *to)
 {
 	*to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((in_port_t)net_port(port))};
+	if (strcmp(address, "gateway") == 0) {
+		to->sin_addr.s_addr = gateway();
+		return to->sin_addr.s_addr ? 0 : NET_SKIPPED;
+	}
 	if (address[0] != '@')
 		return inet_pton(AF_INET, address, &to->sin_addr) == 1 ? 0 : NET_SKIPPED;
 	unsigned place = (unsigned)load_argument(address + 1, NET_ANSWERS_MAX);

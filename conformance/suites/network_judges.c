@@ -236,8 +236,7 @@ static bool fact_holds(const struct observation *observation, const struct term 
 static bool all_hold(const struct observation *observation, const char *terms, char *why, size_t size)
 {
 	struct term term;
-	int r;
-	while ((r = next_term(&terms, &term)) > 0) {
+	while (next_term(&terms, &term) > 0) {
 		unsigned failed = 0;
 		if (term.first ? steps_hold(observation, &term, &failed) : fact_holds(observation, &term))
 			continue;

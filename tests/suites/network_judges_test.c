@@ -221,10 +221,10 @@ static void only_terms_are_terms(void **state)
 		{"1+ | 2+ | 3+", "| 3+"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const char *bad = NULL;
+		const char *bad = "", *expected = rows[i].bad ? rows[i].bad : "";
 		bool valid = network_terms_valid(rows[i].terms, &bad);
-		if (valid != !rows[i].bad || (bad && strncmp(bad, rows[i].bad, strlen(rows[i].bad)) != 0))
-			fail_msg("\"%s\": %s", rows[i].terms, bad ? bad : "valid");
+		if (valid != !rows[i].bad || strncmp(bad, expected, strlen(expected)) != 0)
+			fail_msg("\"%s\": \"%s\"", rows[i].terms, bad);
 	}
 }
 
