@@ -66,6 +66,8 @@ static const struct row works[] = {
 	{judge_network_works, "1+", NULL, ECHOED, ECHOED, STATUS_PASS, "1: done, bytes 20", 0},
 	{judge_network_works, "1+", NULL, ECHOED, NULL, STATUS_PASS, "bytes 20", 0},
 	{judge_network_works, "1+", NULL, REJECTED, ECHOED, STATUS_FAIL, "step 1 got no answer", 0},
+	{judge_network_works, "1+", NULL, THROUGH ",\"s1_result\":0,\"s1_bytes\":0", ECHOED, STATUS_FAIL, "no answer",
+	 0},
 	/* Connected, and then nothing. */
 	{judge_network_works, "1+", NULL, THROUGH ",\"s1_result\":0,\"s1_connected\":1", ECHOED, STATUS_FAIL,
 	 "no answer", 0},
