@@ -280,8 +280,8 @@ static bool anybody_saw(const struct observation *observed, struct verdict *verd
 	json_object_foreach(observed->facts, key, value)
 	{
 		if (strncmp(key, "seen_", 5) == 0 && json_integer_value(value) > 0) {
-			settle(verdict, STATUS_FAIL, "%s saw %lld frames", key + 5,
-			       (long long)json_integer_value(value));
+			settle(verdict, STATUS_FAIL, "%s saw %lld frames: %.150s", key + 5,
+			       (long long)json_integer_value(value), fact_text_of(observed, "seen"));
 			return true;
 		}
 	}
