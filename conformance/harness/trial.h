@@ -50,7 +50,8 @@ struct trial_network {
 struct trial {
 	const char *
 		limits; /* "max_memory_mb=64 execution.max_processes=20", laid over the policy; "" for the policy's own */
-	const char *load; /* words after `probe load`: "heap 128"; NULL: no trial */
+	const char *
+		load; /* words after `probe load`: "heap 128"; "{companion-address}" in them as in network.outside; NULL: no trial */
 	const char *
 		companion; /* load of a second sandbox of the same policy and limits that lives at the same time; NULL: none */
 	enum trial_tier tier;
