@@ -196,6 +196,7 @@ static int start_main(struct run *run, struct error *err)
 {
 	const struct trial_side *companion = &run->sides[COMPANION];
 	int r = run->count > 1 && companion->ready && !companion->ended ? trial_network_peer(&run->network, err) : 0;
+	r = r < 0 ? r : trial_network_words(&run->network, run->sides[MAIN].command, err);
 	return r < 0 ? r : trial_side_start(&run->sides[MAIN], err);
 }
 

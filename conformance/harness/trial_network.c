@@ -158,6 +158,23 @@ static int fill_in(const struct trial_network_run *run, const char *format, char
 	return 0;
 }
 
+int trial_network_words(struct trial_network_run *run, char **words, struct error *err)
+{
+	char text[REQUEST_MAX];
+	for (size_t i = 0; words[i] && !is_off(run); i++) {
+		if (!strchr(words[i], '{'))
+			continue;
+		int r = fill_in(run, words[i], text, err);
+		if (r < 0)
+			return r;
+		char *filled = run->filled_count < TRIAL_NETWORK_WORDS_MAX ? strdup(text) : NULL;
+		if (!filled)
+			return error_set(err, ENOMEM, "words");
+		words[i] = run->filled[run->filled_count++] = filled;
+	}
+	return 0;
+}
+
 /* A sandbox without an address cannot be sent anything: a fact, no failure. */
 static int do_one(struct trial_network_run *run, const char *format, int64_t *sent, struct error *err)
 {
@@ -327,6 +344,9 @@ int trial_network_seen(struct trial_network_run *run, struct error *err)
 
 void trial_network_clear(struct trial_network_run *run)
 {
+	for (size_t i = 0; i < run->filled_count; i++)
+		free(run->filled[i]);
+	run->filled_count = 0;
 	json_decref(run->facts);
 	run->facts = NULL;
 }

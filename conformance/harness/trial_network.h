@@ -13,6 +13,8 @@
 
 #define TRIAL_NETWORK_DNS "198.51.100.53" /* the name server of the test internet */
 
+#define TRIAL_NETWORK_WORDS_MAX 32
+
 /* Whose process and which address stands for a placeholder of network.outside. */
 struct trial_network_side {
 	const char *token; /* of its load; NULL: there is no such side */
@@ -25,6 +27,8 @@ struct trial_network_run {
 	const struct trial_network *network; /* ground GROUND_NONE: every function here does nothing */
 	struct trial_network_side sides[2]; /* the trial's own, the companion's */
 	json_t *facts; /* what is to be told; owned */
+	char *filled[TRIAL_NETWORK_WORDS_MAX]; /* words with placeholders, owned */
+	size_t filled_count;
 	bool peer_watched, outside_done;
 };
 
@@ -40,6 +44,9 @@ int trial_network_begin(struct trial_network_run *run, struct error *err);
 
 /* The companion is ready: watch its network as place "peer".  Before the other one is started. */
 int trial_network_peer(struct trial_network_run *run, struct error *err);
+
+/* Fill in the placeholders of a load's words, which is about to start: what of the companion is known by then. */
+int trial_network_words(struct trial_network_run *run, char **words, struct error *err);
 
 /* The load is ready: do what network.outside says. */
 int trial_network_outside(struct trial_network_run *run, struct error *err);

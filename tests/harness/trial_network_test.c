@@ -115,7 +115,7 @@ static void test_a_trial_in_the_controls_place(void **state)
 	struct error err = {0};
 	const struct trial trial = {
 		.limits = "",
-		.load = "net listen:7001 wait:5000 tcp:127.0.0.1:7001 link",
+		.load = "net listen:7001 wait:5000 tcp:{companion-address}:7001 link",
 		.companion = "net wait:10000",
 		.network = {.ground = GROUND_BARE,
 			    .policy = "full",
