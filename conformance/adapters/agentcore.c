@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "harness/adapter.h"
 
-#define WORDS_MAX 20
+#define WORDS_MAX 22
 #define START_MS  15000
 #define DELETE_MS 10000
 
@@ -40,6 +40,12 @@ static const struct kind_row kinds[SESSION_COUNT] = {
 	[SESSION_RLIMITS_ALONE] = {.known = true, .layer = "rlimits"},
 };
 
+static void agentcore_use_root(struct adapter *adapter, const char *root)
+{
+	adapter->options.state_root = root;
+	(void)snprintf(adapter->state_dir, sizeof(adapter->state_dir), "%s/sandboxes", root);
+}
+
 static int agentcore_open(struct adapter *adapter, struct error *err)
 {
 	if (!adapter->options.runtime)
@@ -49,7 +55,7 @@ static int agentcore_open(struct adapter *adapter, struct error *err)
 		adapter->options.runtime = adapter->options.agentcore;
 	if (!adapter->options.state_root)
 		adapter->options.state_root = STATE_ROOT;
-	(void)snprintf(adapter->state_dir, sizeof(adapter->state_dir), "%s/sandboxes", adapter->options.state_root);
+	agentcore_use_root(adapter, adapter->options.state_root);
 	char *audit;
 	if (asprintf(&audit, "%s/audit", adapter->options.work_dir ? adapter->options.work_dir : P_tmpdir) < 0)
 		return error_set(err, ENOMEM, "audit directory");
@@ -89,7 +95,8 @@ static void agentcore_remove(struct adapter *adapter, const struct adapter_launc
 		return;
 	(void)snprintf(name, sizeof(name), "%s", launch->name);
 	(void)snprintf(root, sizeof(root), "%s", adapter->options.state_root);
-	(void)spawn_capture(argv, DELETE_MS, output, sizeof(output), &status, NULL);
+	const struct spawn spawn = {.argv = argv, .network_of = launch->network_of};
+	(void)spawn_capture_of(&spawn, DELETE_MS, output, sizeof(output), &status, NULL);
 }
 
 /* The words of `agentcore run` up to the command, for the launch's kind; how many. */
@@ -110,6 +117,10 @@ static size_t run_words(const struct adapter *adapter, const struct adapter_laun
 	}
 	if (launch->tier == TRIAL_EXEC)
 		words[count++] = "--detach";
+	if (launch->dns) {
+		words[count++] = "--dns";
+		words[count++] = launch->dns;
+	}
 	if (kind->user) {
 		words[count++] = "--user";
 		words[count++] = "1000:1000";
@@ -133,6 +144,7 @@ static int start_words(const struct adapter_launch *launch, const char *const *w
 		.stdin_fd = launch->stdin_fd,
 		.stdout_fd = launch->stdout_fd,
 		.stderr_fd = launch->stderr_fd,
+		.network_of = launch->network_of,
 	};
 	int r = spawn_start(&spawn, pid, err);
 	spawn_free_argv(argv);
@@ -151,7 +163,11 @@ static int start_waiting(const struct adapter_launch *launch, const char *const 
 	char **argv = spawn_build_argv(words, count, SPAWN_TOOLS_INSIDE, wait);
 	if (!argv)
 		return error_set(err, ENOMEM, "argument vector");
-	const struct spawn spawn = {.argv = argv, .stdin_fd = null, .stdout_fd = null, .stderr_fd = launch->stderr_fd};
+	const struct spawn spawn = {.argv = argv,
+				    .stdin_fd = null,
+				    .stdout_fd = null,
+				    .stderr_fd = launch->stderr_fd,
+				    .network_of = launch->network_of};
 	int status = 0;
 	int r = spawn_wait(&spawn, START_MS, &status, err);
 	spawn_free_argv(argv);
@@ -204,9 +220,11 @@ static const struct adapter_class agentcore = {
 	.summary = "the reference runtime: agentcore run --policy FILE",
 	.runtimes = "agentcore",
 	.shared_kernel = true,
-	.limits = ((1U << LIMIT_COUNT) - 1) & ~(1U << LIMIT_NETWORK_REQUESTS),
+	.limits = (1U << LIMIT_COUNT) - 1,
+	.networks = 1U << NETWORK_NONE | 1U << NETWORK_RESTRICTED | 1U << NETWORK_FULL,
 	.executions = true,
 	.open = agentcore_open,
+	.use_root = agentcore_use_root,
 	.can_express = agentcore_can_express,
 	.start = agentcore_start,
 	.remove = agentcore_remove,

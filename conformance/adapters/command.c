@@ -89,6 +89,7 @@ static int command_start(struct adapter *adapter, const struct adapter_launch *l
 		.stdin_fd = launch->stdin_fd,
 		.stdout_fd = launch->stdout_fd,
 		.stderr_fd = launch->stderr_fd,
+		.network_of = launch->network_of,
 	};
 	int r = spawn_start(&spawn, pid, err);
 	spawn_free_argv(argv);
@@ -100,6 +101,7 @@ static const struct adapter_class command = {
 	.summary = "any program before the command: --runtime-cmd 'PREFIX ... --'",
 	.runtimes = "",
 	.shared_kernel = true,
+	.networks = 1U << NETWORK_NONE,
 	.open = command_open,
 	.can_express = command_can_express,
 	.start = command_start,

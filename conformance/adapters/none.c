@@ -114,6 +114,8 @@ static int none_start(struct adapter *adapter, const struct adapter_launch *laun
 	struct adapter_launch effective = *launch;
 	if (launch->kind == SESSION_USER)
 		effective.kind = SESSION_BARE_USER;
+	/* As a control it stays in the network that it is given; as a runtime under test it has its own, with nothing in it. */
+	bool stays = launch->kind == SESSION_BARE && launch->network_of;
 	struct bare bare = {&effective, adapter->options.work_dir};
 	struct spawn spawn = {
 		.argv = argv,
@@ -121,7 +123,8 @@ static int none_start(struct adapter *adapter, const struct adapter_launch *laun
 		.stdin_fd = launch->stdin_fd,
 		.stdout_fd = launch->stdout_fd,
 		.stderr_fd = launch->stderr_fd,
-		.namespaces = NAMESPACES,
+		.namespaces = stays ? NAMESPACES & ~(uint64_t)CLONE_NEWNET : NAMESPACES,
+		.network_of = stays ? launch->network_of : 0,
 		.prepare = prepare,
 		.data = &bare,
 	};
@@ -135,6 +138,7 @@ static const struct adapter_class none = {
 	.summary = "no sandbox: root in throwaway namespaces, the control",
 	.runtimes = "none",
 	.shared_kernel = true,
+	.networks = 1U << NETWORK_NONE,
 	.can_express = none_can_express,
 	.start = none_start,
 };

@@ -268,6 +268,7 @@ static int spawn_runtime(struct adapter *adapter, const struct adapter_launch *l
 		.stdin_fd = launch->stdin_fd,
 		.stdout_fd = launch->stdout_fd,
 		.stderr_fd = launch->stderr_fd,
+		.network_of = launch->network_of,
 		.prepare = prepare,
 		.data = &child,
 	};
@@ -356,6 +357,7 @@ static const struct adapter_class oci = {
 	.summary = "an OCI runtime: config.json written from the policy",
 	.runtimes = "crun runc",
 	.shared_kernel = true,
+	.networks = 1U << NETWORK_NONE,
 	OCI_CALLS,
 };
 ADAPTER(oci);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,14 @@ static int die_with_parent(int parent_pidfd)
 	return poll(&poll_fd, 1, 0) == 0 ? 0 : -ESRCH;
 }
 
+static int enter_network(pid_t pid, struct error *err)
+{
+	char path[32];
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 || setns(fd, CLONE_NEWNET) < 0 ? error_set(err, errno, "enter %s", path) : 0;
+}
+
 static int child_steps(const struct spawn *spawn, int parent_pidfd, int error_fd, struct error *err)
 {
 	int r = die_with_parent(parent_pidfd);
@@ -68,6 +77,9 @@ static int child_steps(const struct spawn *spawn, int parent_pidfd, int error_fd
 		return error_set(err, -r, "signals");
 	if (setsid() < 0)
 		return error_set(err, errno, "setsid");
+	r = spawn->network_of ? enter_network(spawn->network_of, err) : 0;
+	if (r < 0)
+		return r;
 	r = place_descriptors(spawn, error_fd);
 	if (r < 0)
 		return error_set(err, -r, "descriptors of %s", spawn->argv[0]);

@@ -14,6 +14,7 @@ struct spawn {
 	char *const *envp; /* NULL: the caller's environment */
 	int stdin_fd, stdout_fd, stderr_fd;
 	uint64_t namespaces; /* CLONE_NEW* for the child, clone(2); 0: none */
+	pid_t network_of; /* whose network namespace the child enters; 0: nobody's */
 	/*
 	 * Runs in the child, all descriptors but 0, 1, 2 and the error pipe closed, before exec; NULL: nothing.
 	 * Returning 0 goes on to exec; a negative errno with err set makes spawn_start fail with it.

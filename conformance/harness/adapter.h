@@ -26,6 +26,8 @@ struct adapter_launch {
 		name; /* the sandbox's, unique, part of its cgroups' names and its state's; NULL: the adapter's choice */
 	enum trial_tier
 		tier; /* TRIAL_EXEC, where the class has executions: a sandbox that waits, and the command executed in it */
+	pid_t network_of; /* the runtime is started in this process's network namespace; 0: in the harness's.  SESSION_BARE: the command stays there */
+	const char *dns; /* the name server that the runtime shall ask; NULL: the machine's */
 };
 
 struct adapter_options {
@@ -46,6 +48,7 @@ struct adapter_class {
 	bool shared_kernel; /* host processes can see the sandbox's processes */
 	unsigned
 		limits; /* bit 1 << enum limit: what it can enforce; the rest of a policy's limits is not said to the runtime */
+	unsigned networks; /* bit 1 << enum network_mode: what of the network it can set up */
 	bool executions; /* it can start a TRIAL_EXEC, with limits of its own */
 
 	int (*open)(struct adapter *adapter,
@@ -54,6 +57,12 @@ struct adapter_class {
 	/* Can it start this?  false with the reason. */
 	bool (*can_express)(const struct adapter *adapter, const struct adapter_launch *launch, char *reason,
 			    size_t size);
+
+	/*
+	 * Keep state in this directory from now on (borrowed), where no sandbox of the machine's own is: it may hold a network whose far
+	 * end is elsewhere.  NULL: it keeps none that matters.
+	 */
+	void (*use_root)(struct adapter *adapter, const char *root);
 
 	/*
 	 * Start.  0 with *pid of the child that the harness waits for; its exit ends the session.

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/needs.h"
+#include "harness/testnet.h"
 
 #define WAIT_MS  1000
 #define ATTEMPTS 3
@@ -89,10 +92,11 @@ static int add_trial(struct engine *engine, const struct subject *subject, const
 	struct trial_job *job = calloc(1, sizeof(*job));
 	if (!job)
 		return -ENOMEM;
+	bool bare = trial->network.ground == GROUND_BARE;
 	*job = (struct trial_job){
 		.trial = trial,
-		.adapter = engine->options.runtime,
-		.launch = {.kind = SESSION_FULL,
+		.adapter = bare ? engine->options.control : engine->options.runtime,
+		.launch = {.kind = bare ? SESSION_BARE : SESSION_FULL,
 			   .policy = &subject->policy,
 			   .policy_file = subject->file,
 			   .tools_dir = engine->options.tools_dir},
@@ -159,6 +163,7 @@ void engine_clear(struct engine *engine)
 		trial_job_clear(engine->trials[i]);
 		free(engine->trials[i]);
 	}
+	testnet_close(engine->testnet);
 	free(engine->jobs);
 	free(engine->trials);
 	free(engine->cases);
@@ -305,12 +310,35 @@ static int run_jobs(struct engine *engine)
 	return r;
 }
 
+/*
+ * One test internet serves a whole run.  Where this machine cannot have one, its trials are unsupported; where it should and does not
+ * come up, they are errors: trial_run says that there is none.
+ */
+static bool has_testnet(struct engine *engine, struct trial_job *trial)
+{
+	struct error *why = &engine->testnet_error;
+	if (trial->trial->network.ground == GROUND_NONE || engine->testnet)
+		return true;
+	if (!why->code && geteuid() != 0)
+		(void)error_say(why, EPERM, "the test internet needs root");
+	else if (!why->code && !engine->options.testnet)
+		(void)error_say(why, ENOENT, "the program of the test internet was not found beside this one");
+	else if (!why->code && testnet_open(&engine->testnet, engine->options.testnet, why) == 0)
+		return true;
+	trial->unsupported = why->code == EPERM || why->code == ENOENT;
+	(void)snprintf(trial->reason, sizeof(trial->reason), "%.*s", (int)sizeof(trial->reason) - 1, why->text);
+	trial->state = JOB_DONE;
+	return false;
+}
+
 static int run_trials(struct engine *engine)
 {
 	int r = 0;
 	for (size_t i = 0; i < engine->trial_count && r == 0; i++) {
 		struct trial_job *trial = engine->trials[i];
-		r = stop_asked(engine) ? -EINTR : trial_job_run(trial, engine->options.stop_fd);
+		r = stop_asked(engine)            ? -EINTR
+		    : !has_testnet(engine, trial) ? 0
+						  : trial_job_run(trial, engine->testnet, engine->options.stop_fd);
 		if (r < 0)
 			break;
 		if (engine->options.on_trial)

@@ -31,6 +31,7 @@ typedef void trial_sink(void *data, const struct trial_job *trial);
 struct engine_options {
 	struct adapter *runtime, *control;
 	const char *tools_dir;
+	const char *testnet; /* the program; NULL: there is none */
 	const struct expectations *expectations; /* NULL: none */
 	unsigned jobs; /* sandboxes at the same time, at least 1 */
 	int stop_fd; /* becomes readable when the run shall stop; -1: never */
@@ -49,6 +50,8 @@ struct engine {
 	struct test_case *cases;
 	size_t case_count;
 	bool stopped;
+	struct testnet *testnet; /* opened when the first trial needs it */
+	struct error testnet_error; /* why it could not be */
 };
 
 /*

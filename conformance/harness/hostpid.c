@@ -11,13 +11,16 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 
+#define COMMAND_LINE_MAX 4096
+#define SERVE            "serve"
+
 /*
- * Exactly three words: the runtime's own command line holds the same words among others, and so does the
+ * The verb is the second word and the token the last, and of `serve` there is none between: the runtime's own command line holds the same words among others, and so does the
  * moment between its fork and its exec.
  */
-static bool is_probe(int proc, const char *pid, const char *token)
+static bool is_probe(int proc, const char *pid, const char *verb, const char *token)
 {
-	char path[32], text[512];
+	char path[32], text[COMMAND_LINE_MAX];
 	(void)snprintf(path, sizeof(path), "%.16s/cmdline", pid);
 	_cleanup_fd_ int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd < 0 ? -1 : io_read_all(fd, text, sizeof(text) - 1);
@@ -25,9 +28,10 @@ static bool is_probe(int proc, const char *pid, const char *token)
 		return false;
 	text[length] = '\0';
 
-	const char *word = text + strlen(text) + 1, *last = word + strlen("serve") + 1;
-	const char *end = last + strlen(token) + 1;
-	return end == text + length && strcmp(word, "serve") == 0 && strcmp(last, token) == 0;
+	const char *word = text + strlen(text) + 1, *last = text + length - strlen(token) - 1;
+	if (word + strlen(verb) + 1 > last || strcmp(word, verb) != 0 || strcmp(last, token) != 0 || last[-1] != '\0')
+		return false;
+	return strcmp(verb, SERVE) != 0 || last == word + strlen(verb) + 1;
 }
 
 /* Field 22 of /proc/PID/stat; the command in field 2 may hold anything but ends at the last parenthesis. */
@@ -46,12 +50,12 @@ static unsigned long long start_time(int proc, const char *pid)
 
 typedef void visit_function(int proc, const char *pid, void *data);
 
-static void visit(const char *token, visit_function *function, void *data)
+static void visit(const char *verb, const char *token, visit_function *function, void *data)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 	struct dirent *entry;
 	while (dir && (entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]) && is_probe(dirfd(dir), entry->d_name, token))
+		if (isdigit((unsigned char)entry->d_name[0]) && is_probe(dirfd(dir), entry->d_name, verb, token))
 			function(dirfd(dir), entry->d_name, data);
 }
 
@@ -80,16 +84,26 @@ static void end(int proc, const char *pid, void *data)
 		(*count)++;
 }
 
-pid_t hostpid_find(const char *token)
+static pid_t find(const char *verb, const char *token)
 {
 	struct oldest oldest = {0, 0};
-	visit(token, take_older, &oldest);
+	visit(verb, token, take_older, &oldest);
 	return oldest.pid;
+}
+
+pid_t hostpid_find(const char *token)
+{
+	return find(SERVE, token);
+}
+
+pid_t hostpid_find_load(const char *token)
+{
+	return find("load", token);
 }
 
 unsigned hostpid_kill(const char *token)
 {
 	unsigned count = 0;
-	visit(token, end, &count);
+	visit(SERVE, token, end, &count);
 	return count;
 }

@@ -8,7 +8,10 @@
 /* The oldest process whose command line is ".../probe serve TOKEN", or 0. */
 pid_t hostpid_find(const char *token);
 
-/* SIGKILL every such process; how many there were. */
+/* The same for ".../probe load NAME ... TOKEN": the first process of a trial's load. */
+pid_t hostpid_find_load(const char *token);
+
+/* SIGKILL every process that serves with the token; how many there were. */
 unsigned hostpid_kill(const char *token);
 
 #endif

@@ -51,6 +51,12 @@ int run_find_fixtures(const struct run_options *options, char *path, size_t size
 	return locate("the fixtures directory", "--fixtures", options->fixtures, places, R_OK | X_OK, path, size, err);
 }
 
+int run_find_testnet(char *path, size_t size)
+{
+	static const char *const places[] = {"testnet", "../libexec/agentcore/testnet", NULL};
+	return locate("the test internet", "", NULL, places, X_OK, path, size, &(struct error){0});
+}
+
 int run_find_agentcore(const struct run_options *options, char *path, size_t size, struct error *err)
 {
 	static const char *const places[] = {"agentcore", NULL};

@@ -25,7 +25,7 @@ struct run {
 	struct workdir workdir;
 	struct adapter runtime, control;
 	bool runtime_open, control_open;
-	char agentcore[PATH_MAX];
+	char agentcore[PATH_MAX], testnet[PATH_MAX];
 	struct subject *subjects;
 	size_t subject_count;
 	struct expectations expectations;
@@ -254,6 +254,7 @@ static int set_up(struct run *run, struct error *err)
 		.runtime = &run->runtime,
 		.control = &run->control,
 		.tools_dir = run->workdir.tools,
+		.testnet = run_find_testnet(run->testnet, sizeof(run->testnet)) == 0 ? run->testnet : NULL,
 		.expectations = options->expect_file ? &run->expectations : NULL,
 		.jobs = parallel(options),
 		.stop_fd = stop_pipe[0],

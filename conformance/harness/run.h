@@ -69,6 +69,7 @@ int conformance_exit_status(int result, const struct summary *summary);
 /* The paths that conformance_run would use, resolved into path (size bytes); 0 or -ENOENT with err set. */
 int run_find_probe(const struct run_options *options, char *path, size_t size, struct error *err);
 int run_find_fixtures(const struct run_options *options, char *path, size_t size, struct error *err);
+int run_find_testnet(char *path, size_t size);
 int run_find_agentcore(const struct run_options *options, char *path, size_t size, struct error *err);
 
 #endif

@@ -230,7 +230,11 @@ int testnet_open(struct testnet **testnet, const char *program, struct error *er
 		return error_set(err, ENOMEM, "the test internet");
 	opened->pidfd = opened->in_fd = opened->out_fd = -1;
 	opened->answer = malloc(ANSWER_MAX);
-	int r = opened->answer ? start(opened, program, err) : error_set(err, ENOMEM, "the test internet");
+	if (!opened->answer) {
+		free(opened);
+		return error_set(err, ENOMEM, "the test internet");
+	}
+	int r = start(opened, program, err);
 	r = r < 0 ? r : read_answer(opened, READY_MS, &ready, err);
 	r = r < 0 ? r : open_places(opened, ready, err);
 	json_decref(ready);

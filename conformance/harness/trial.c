@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "harness/residue.h"
 #include "harness/session_private.h"
+#include "harness/trial_network.h"
 #include "harness/trial_policy.h"
 #include "harness/trial_side.h"
 
@@ -28,6 +29,9 @@ struct run {
 	struct policy policy;
 	char policy_file[PATH_MAX];
 	struct residue residue;
+	struct trial_network_run network;
+	struct adapter adapter; /* the caller's, with a state directory of its own on the test internet */
+	char root[PATH_MAX];
 	bool learned[SIDES];
 	int stop_fd;
 	uint64_t deadline_us;
@@ -37,6 +41,17 @@ struct run {
 
 /* --- Before ----------------------------------------------------------------------------------------- */
 
+static int check_network(const struct adapter_class *class, const struct trial *trial, struct error *err)
+{
+	enum network_mode mode = NETWORK_NONE;
+	bool asked = false;
+	int r = trial_policy_network(&trial->network, &asked, &mode, err);
+	if (r == 0 && asked && trial->network.ground != GROUND_BARE && !(class->networks & 1U << mode))
+		return error_say(err, EOPNOTSUPP, "%s: no way to set up network %s", class->name,
+				 network_mode_name(mode));
+	return r;
+}
+
 static int check_expressible(const struct adapter *adapter, const struct adapter_launch *launch,
 			     const struct trial *trial, struct error *err)
 {
@@ -44,13 +59,14 @@ static int check_expressible(const struct adapter *adapter, const struct adapter
 	char reason[256] = "";
 	unsigned asked = 0;
 	int r = trial_policy_asked(trial->limits, &asked, err);
+	r = r < 0 ? r : check_network(class, trial, err);
 	if (r < 0)
 		return r;
 	if (trial->tier == TRIAL_EXEC && !class->executions)
 		return error_say(err, EOPNOTSUPP, "%s: no executions with limits of their own inside a sandbox",
 				 class->name);
 	for (int limit = 0; limit < LIMIT_COUNT; limit++)
-		if (asked & ~class->limits & 1U << limit)
+		if (trial->network.ground != GROUND_BARE && asked & ~class->limits & 1U << limit)
 			return error_say(err, EOPNOTSUPP, "%s: no way to limit %s", class->name,
 					 limit_name((enum limit)limit));
 	if (class->can_express && !class->can_express(adapter, launch, reason, sizeof(reason)))
@@ -91,7 +107,7 @@ static int lay_policy(struct run *run, const struct adapter *adapter, const stru
 			      run->sides[MAIN].name);
 	if (length >= (int)sizeof(run->policy_file))
 		return error_say(err, ENAMETOOLONG, "%s", directory);
-	int r = trial_policy_write(run->policy_file, launch->policy_file, run->trial->limits, &run->policy, err);
+	int r = trial_policy_write(run->policy_file, launch->policy_file, run->trial, &run->policy, err);
 	if (r < 0) {
 		run->policy_file[0] = '\0';
 		return r;
@@ -101,6 +117,31 @@ static int lay_policy(struct run *run, const struct adapter *adapter, const stru
 		run->sides[i].launch.policy_file = run->policy_file;
 	}
 	return 0;
+}
+
+/* A state directory of its own: the runtime's may hold a network whose far end is the machine's. */
+static int lay_network(struct run *run, struct testnet *testnet, struct error *err)
+{
+	const struct trial_network *network = &run->trial->network;
+	int r = trial_network_init(&run->network, testnet, network, run->sides[MAIN].token,
+				   run->count > 1 ? run->sides[COMPANION].token : NULL, err);
+	if (r < 0 || network->ground == GROUND_NONE)
+		return r;
+	bool filtered = network->ground == GROUND_RUNTIME && run->policy.network != NETWORK_NONE;
+	for (size_t i = 0; i < run->count; i++) {
+		struct trial_side *side = &run->sides[i];
+		side->takes_input = true;
+		side->launch.network_of = trial_network_of(&run->network, i);
+		side->launch.dns = filtered ? TRIAL_NETWORK_DNS : NULL;
+		if (side->launch.network_of == 0)
+			return error_say(err, EBADMSG, "the test internet has not the places that are asked for");
+	}
+	if (network->ground == GROUND_RUNTIME && run->adapter.class->use_root) {
+		(void)snprintf(run->root, sizeof(run->root), "%.4000s/network",
+			       run->adapter.options.work_dir ? run->adapter.options.work_dir : "/tmp");
+		run->adapter.class->use_root(&run->adapter, run->root);
+	}
+	return trial_network_begin(&run->network, err);
 }
 
 /* --- Meanwhile -------------------------------------------------------------------------------------- */
@@ -137,6 +178,26 @@ static bool may_start_main(const struct run *run)
 {
 	const struct trial_side *companion = &run->sides[COMPANION];
 	return run->count == 1 || companion->ready || companion->ended;
+}
+
+/* What is done from outside comes before the load goes on; a companion is there until the other one has ended. */
+static int go_on(struct run *run, struct error *err)
+{
+	struct trial_side *side = &run->sides[MAIN];
+	int r = side->ready && !side->ended ? trial_network_outside(&run->network, err) : 0;
+	if (r == 0 && side->ready)
+		close_fd(&side->in_fd);
+	if (side->ended && run->count > 1)
+		close_fd(&run->sides[COMPANION].in_fd);
+	return r;
+}
+
+static int start_main(struct run *run, struct error *err)
+{
+	const struct trial_side *companion = &run->sides[COMPANION];
+	int r = run->count > 1 && companion->ready && !companion->ended ? trial_network_peer(&run->network, err) : 0;
+	r = r < 0 ? r : trial_network_words(&run->network, run->sides[MAIN].command, err);
+	return r < 0 ? r : trial_side_start(&run->sides[MAIN], err);
 }
 
 static bool is_over(const struct run *run)
@@ -176,11 +237,12 @@ static int watch(struct run *run, struct error *err)
 	while (r == 0 && !is_over(run)) {
 		struct trial_side *main_side = &run->sides[MAIN];
 		if (!main_side->started && may_start_main(run))
-			r = trial_side_start(main_side, err);
+			r = start_main(run, err);
 		r = r < 0 ? r : wait_for_news(run);
 		for (size_t i = 0; i < run->count; i++)
 			trial_side_advance(&run->sides[i], namespaces_of(run));
 		learn(run);
+		r = r < 0 ? r : go_on(run, err);
 		if (r == 0 && stop_asked(run))
 			r = -EINTR;
 		if (r == 0 && clock_us() >= run->deadline_us)
@@ -233,6 +295,8 @@ static void tell(const struct run *run, json_t *facts)
 	trial_side_tell(&run->sides[MAIN], "", facts);
 	if (run->count > 1)
 		trial_side_tell(&run->sides[COMPANION], "companion_", facts);
+	if (run->network.facts)
+		(void)json_object_update(facts, run->network.facts);
 	if (!run->looked)
 		return;
 	if (run->trial->tier == TRIAL_EXEC)
@@ -250,25 +314,29 @@ static void tear_down(struct run *run)
 	residue_remove_cgroups(&run->residue);
 	residue_clear(&run->residue);
 	policy_clear(&run->policy);
+	trial_network_clear(&run->network);
 	if (run->policy_file[0])
 		(void)unlink(run->policy_file);
 }
 
-int trial_run(struct adapter *adapter, const struct adapter_launch *launch, const struct trial *trial, int stop_fd,
-	      json_t **facts, struct error *err)
+int trial_run(struct adapter *adapter, const struct adapter_launch *launch, const struct trial *trial,
+	      struct testnet *testnet, int stop_fd, json_t **facts, struct error *err)
 {
-	struct run run = {.trial = trial, .stop_fd = stop_fd};
+	struct run run = {.trial = trial, .stop_fd = stop_fd, .adapter = *adapter};
 	int r = check_expressible(adapter, launch, trial, err);
 	if (r < 0)
 		return r;
 	int limit = trial->timeout_ms > 0 ? trial->timeout_ms : TRIAL_DEFAULT_MS;
 	run.deadline_us = clock_us() + (uint64_t)limit * 1000;
-	r = lay_sides(&run, adapter, launch, err);
+	r = lay_sides(&run, &run.adapter, launch, err);
 	r = r < 0 ? r : lay_policy(&run, adapter, launch, err);
-	r = r < 0 ? r : look_before(&run, adapter, err);
+	r = r < 0 ? r : lay_network(&run, testnet, err);
+	r = r < 0 ? r : look_before(&run, &run.adapter, err);
 	if (r == 0 && run.count > 1)
 		r = trial_side_start(&run.sides[COMPANION], err);
 	r = r < 0 ? r : watch(&run, err);
+	if (r == 0)
+		r = trial_network_seen(&run.network, err);
 	if (r == 0)
 		look_after(&run);
 	if (r == 0 || r == -ETIMEDOUT) {

@@ -15,6 +15,7 @@
 
 struct adapter;
 struct adapter_launch;
+struct testnet; /* harness/testnet.h */
 
 enum trial_tier {
 	TRIAL_RUN, /* a sandbox with one command: the smaller of both tiers */
@@ -43,7 +44,7 @@ struct trial_network {
 		outside; /* once the load is ready, the harness does this from outside: words of one request of the test internet, "{pid}" is the
 				sandbox's process, "{companion}" the companion's, "{address}" and "{companion-address}" their addresses; several with ";"; NULL: nothing */
 	const char *
-		victims; /* "world:198.51.100.99 lan peer": frames that arrived there (all, or to that address), or carry the token: facts seen_PLACE */
+		victims; /* "world:198.51.100.99 lan peer", PLACE[:ADDRESS[:PORT]]: frames that arrived there (all, or to that address), or carry the token: facts seen_PLACE */
 };
 
 /* What to try; a requirement holds one for itself and one for its control.  Texts live as long as the plan: plan_text(). */
@@ -78,16 +79,20 @@ struct trial {
  *   sandbox_alive         of an execution: 1 when the sandbox around it lived on after its end, 0 when not
  *   stderr                the start of the runtime's error output
  *   attempts              set by the engine: how often it was tried, where the first time proved nothing
- *   seen_PLACE            frames that arrived at a victim of network.victims (harness/testnet.h); seen_PLACE_token those with the token
+ *   testnet               1: it took place on the test internet, and what arrived is known
+ *   seen_PLACE            frames that arrived at a victim of network.victims : seen_PLACE_token those with the token; "peer" is the companion, and not told where
+ *                         that never came up; seen: the frames in words
  *   questions             names that the test internet's name server was asked, with blanks
- *   outside_sent          packets that the outside sent
+ *   outside_sent          packets that the outside sent (told only once all was done, after the load was ready)
+ *   outside_skipped       which placeholder had nothing to stand for: a sandbox has no address
  *   companion_*           the same of the second sandbox, but residue, which is of both; it is started first and
  *                         is ready, or dead, when the other one starts
+ * testnet: for a trial on it; else NULL.  GROUND_BARE wants the control's adapter, and a launch of SESSION_BARE.
  * 0 with *facts (a new reference); -EOPNOTSUPP with the reason in err where the adapter cannot express the limits or the tier;
  * -ETIMEDOUT with *facts as far as they are known; -EINTR when stop_fd ended it; or another negative errno when the harness
  * failed.  Leaves no process.
  */
-int trial_run(struct adapter *adapter, const struct adapter_launch *launch, const struct trial *trial, int stop_fd,
-	      json_t **facts, struct error *err);
+int trial_run(struct adapter *adapter, const struct adapter_launch *launch, const struct trial *trial,
+	      struct testnet *testnet, int stop_fd, json_t **facts, struct error *err);
 
 #endif

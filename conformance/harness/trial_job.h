@@ -24,7 +24,7 @@ struct trial_job {
 bool trial_equal(const struct trial *a, const struct trial *b);
 
 /* Run it; it is then done.  0, or -EINTR when stop_fd ended it. */
-int trial_job_run(struct trial_job *job, int stop_fd);
+int trial_job_run(struct trial_job *job, struct testnet *testnet, int stop_fd);
 
 void trial_job_clear(struct trial_job *job);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -63,6 +64,36 @@ static int lay(json_t *document, const char *limits, struct error *err)
 	return r;
 }
 
+int trial_policy_network(const struct trial_network *network, bool *asked, enum network_mode *mode, struct error *err)
+{
+	char name[32];
+	*asked = network->policy != NULL;
+	if (!*asked)
+		return 0;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(network->policy, " "), network->policy);
+	return network_mode_from_name(mode, name, err);
+}
+
+/* Mode and allowed hosts take the place of the document's, also where those say that there is no network at all. */
+static int lay_network(json_t *document, const char *policy, struct error *err)
+{
+	_cleanup_free_ char *copy = policy ? strdup(policy) : NULL;
+	char *rest = NULL;
+	if (!policy)
+		return 0;
+	const char *mode = copy ? strtok_r(copy, " ", &rest) : NULL;
+	if (!mode)
+		return copy ? error_say(err, EINVAL, "a trial's network is MODE HOST...")
+			    : error_set(err, ENOMEM, "network");
+	json_t *hosts = json_array(), *sandbox = section(document, "sandbox");
+	for (char *host = strtok_r(NULL, " ", &rest); host; host = strtok_r(NULL, " ", &rest))
+		(void)json_array_append_new(hosts, json_string(host));
+	(void)json_object_del(sandbox, "allow_network");
+	int r = json_object_set_new(sandbox, "allowed_hosts", hosts);
+	r = r < 0 ? r : json_object_set_new(section(document, "resource_limits"), "network_access", json_string(mode));
+	return r < 0 ? error_set(err, ENOMEM, "network") : 0;
+}
+
 static int write_document(const char *path, const json_t *document, struct error *err)
 {
 	_cleanup_free_ char *text = json_dumps(document, JSON_INDENT(2));
@@ -71,14 +102,15 @@ static int write_document(const char *path, const json_t *document, struct error
 	return r < 0 || !text ? error_set(err, text ? -r : ENOMEM, "%s", path) : 0;
 }
 
-int trial_policy_write(const char *path, const char *document, const char *limits, struct policy *policy,
+int trial_policy_write(const char *path, const char *document, const struct trial *trial, struct policy *policy,
 		       struct error *err)
 {
 	json_error_t why;
 	json_t *json = json_load_file(document, JSON_REJECT_DUPLICATES, &why);
 	if (!json)
 		return error_say(err, EINVAL, "%s: %s", document, why.text);
-	int r = lay(json, limits, err);
+	int r = lay(json, trial->limits, err);
+	r = r < 0 ? r : lay_network(json, trial->network.policy, err);
 	r = r < 0 ? r : write_document(path, json, err);
 	json_decref(json);
 	if (r < 0)

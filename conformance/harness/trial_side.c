@@ -42,7 +42,8 @@ int trial_side_init(struct trial_side *side, struct adapter *adapter, const stru
 		    const char *load, enum trial_tier tier, struct error *err)
 {
 	static atomic_uint serial;
-	*side = (struct trial_side){.adapter = adapter, .launch = *launch, .pidfd = -1, .out_fd = -1, .err_fd = -1};
+	*side = (struct trial_side){
+		.adapter = adapter, .launch = *launch, .pidfd = -1, .in_fd = -1, .out_fd = -1, .err_fd = -1};
 	/* The letter behind the number: no name shall be the beginning of another's. */
 	(void)snprintf(side->name, sizeof(side->name), "agentcore-trial-%d-%ut", (int)getpid(),
 		       atomic_fetch_add(&serial, 1));
@@ -64,17 +65,29 @@ static int open_pipe(int ends[2], struct error *err)
 	return 0;
 }
 
+/* What the load reads from: -1 with errno.  Its end is what tells a load of the network to go on. */
+static int open_input(struct trial_side *side)
+{
+	int ends[2];
+	if (!side->takes_input)
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	side->in_fd = ends[1];
+	return ends[0];
+}
+
 int trial_side_start(struct trial_side *side, struct error *err)
 {
 	int out[2] = {-1, -1}, errors[2] = {-1, -1};
-	_cleanup_fd_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (null < 0)
-		return error_set(err, errno, "/dev/null");
+	_cleanup_fd_ int input = open_input(side);
+	if (input < 0)
+		return error_set(err, errno, "standard input");
 	int r = open_pipe(out, err);
 	side->out_fd = out[0];
 	r = r < 0 ? r : open_pipe(errors, err);
 	side->err_fd = errors[0];
-	side->launch.stdin_fd = null;
+	side->launch.stdin_fd = input;
 	side->launch.stdout_fd = out[1];
 	side->launch.stderr_fd = errors[1];
 	side->start_us = clock_us();
@@ -219,6 +232,7 @@ void trial_side_end(struct trial_side *side, const json_t *namespaces)
 void trial_side_clear(struct trial_side *side)
 {
 	close_fd(&side->pidfd);
+	close_fd(&side->in_fd);
 	close_fd(&side->out_fd);
 	close_fd(&side->err_fd);
 	json_decref(side->facts);

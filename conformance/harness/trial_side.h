@@ -29,7 +29,8 @@ struct trial_side {
 	char *command[TRIAL_WORDS_MAX + 1];
 
 	pid_t pid; /* of the runtime; 0: not started, or reaped */
-	int pidfd, out_fd, err_fd;
+	int pidfd, in_fd, out_fd, err_fd; /* in_fd: open until the load shall go on, where takes_input */
+	bool takes_input;
 	bool started, ready, ended, departed; /* departed: ended, and nobody of it lives, or its time is over */
 	int wait_status;
 	uint64_t start_us, ready_us, end_us;

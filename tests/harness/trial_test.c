@@ -150,7 +150,7 @@ static int try_one(struct trial trial, int stop_fd, json_t **facts, struct error
 		trial.limits = "";
 	if (!trial.load)
 		trial.load = "main";
-	int r = trial_run(&adapter, &launch, &trial, stop_fd, facts, err);
+	int r = trial_run(&adapter, &launch, &trial, NULL, stop_fd, facts, err);
 	/* No child and nobody with the name is left, and every start was finished. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	const char *words[] = {seen.name};
