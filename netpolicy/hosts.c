@@ -178,15 +178,13 @@ static bool is_numeric(const char *label, size_t length)
 	bool hexadecimal = length > 1 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
 
 	for (size_t i = hexadecimal ? 2 : 0; i < length; i++)
-		if (!is_digit(label[i]) && !(hexadecimal && is_letter(label[i])))
+		if (!is_digit(label[i]) && !(hexadecimal && lower(label[i]) >= 'a' && lower(label[i]) <= 'f'))
 			return false;
 	return true;
 }
 
 static int refuse_name(const char *at, struct error *err)
 {
-	if (strchr(at, ':') && strchr(strchr(at, ':') + 1, ':'))
-		return refuse(err, "an IPv6 address: IPv6 is off in sandboxes", "allow the IPv4 address or the name");
 	for (const char *c = at; *c; c++)
 		if ((unsigned char)*c >= 0x80)
 			return refuse(err, "characters beyond ASCII", "write the name's A-label form, \"xn--...\"");
@@ -235,6 +233,9 @@ int host_rule_parse(const char *text, struct host_rule *rule, struct error *err)
 {
 	struct host_rule read;
 	uint32_t address;
+
+	if (strstr(text, "::") || text[0] == '[')
+		return refuse(err, "an IPv6 address: IPv6 is off in sandboxes", "allow the IPv4 address or the name");
 	const char *behind = read_address(text, &address);
 	bool network = behind && (!*behind || *behind == '/' || *behind == ':');
 
