@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of netpolicy/rules.h share: names of sets, and the static rules as messages. */
+#ifndef NETPOLICY_RULES_INTERNAL_H
+#define NETPOLICY_RULES_INTERNAL_H
+
+#include "netpolicy/nft.h"
+#include "netpolicy/rules.h"
+
+#define RULES_TABLE     "agentcore"
+#define RULES_CHAIN_MAX 32
+
+/* Sets of the sandboxes' elements.  Addresses and ports are in network byte order, marks and indices in the host's. */
+#define SET_SOURCES "sources" /* bridge: port index . MAC, padded to 8 . address */
+#define SET_DENIED  "denied" /* bridge: port index, ip: address -> slot; counts what is refused */
+#define SET_LOGS    "logs" /* slot -> jump to its log chain */
+#define SET_LIVE    "live" /* address . mark: packets of connections that this sandbox opened */
+#define SET_MARKS   "marks" /* address -> mark */
+#define SET_BUDGET  "budget" /* address, with the limit and the counter of admitted flows */
+#define SET_FULL    "full" /* address: mode full */
+#define SET_PINS    "pins" /* mark . target, with a timeout */
+#define SET_PORTS   "pins-port" /* mark . target . port, with a timeout */
+#define SET_NEVER   "never"
+#define SET_PRIVATE "private"
+
+/* Prefixes of allowed networks are rounded up to multiples of this, and cut into so many of the longer ones. */
+#define RULES_PREFIX_STEP 4u
+#define RULES_PREFIXES    (32u / RULES_PREFIX_STEP + 1)
+
+/* The set of allowed networks of a prefix length (a multiple of the step): address . network, or address . network . port. */
+const char *rules_allowed_set(unsigned prefix, bool port);
+
+/* Put everything static into the batch that is begun: what rules_install sends and rules_verify expects. */
+void rules_plan(struct nft *nft, const struct rules_router *router);
+
+/* The chain that logs for a slot, and its rule; to make it where there is none. */
+void rules_log_chain_name(unsigned slot, char name[RULES_CHAIN_MAX]);
+void rules_plan_log_rule(struct nft *nft, uint8_t family, unsigned slot, const char *name);
+int rules_ensure_log_chains(struct nft *nft, unsigned slot, struct error *err);
+
+/* Elements: a message for a set, elements in it, the end of the message. */
+struct nlattr *elements_start(struct nft *nft, uint16_t type, uint8_t family, const char *set, uint16_t flags);
+struct nlattr *element_start(struct nft *nft, const void *key, size_t length);
+
+#endif
