@@ -59,6 +59,13 @@ int resolver_open_sockets(int *udp, int *tcp, struct error *err);
  */
 int resolver_start(struct resolver **resolver, const struct resolver_options *options, struct error *err);
 
+/*
+ * The two halves of resolver_start, for other work between them: loading the program takes longer than the rest of a start.  Nothing of the options is needed
+ * after the first.  When the second fails, resolver_stop follows.
+ */
+int resolver_launch(struct resolver **resolver, const struct resolver_options *options, struct error *err);
+int resolver_wait_ready(const struct resolver *resolver, struct error *err);
+
 /* Readable when the resolver asks for something, or has died (resolver_serve then returns -EPIPE: names fail from then on, nothing opens). */
 int resolver_fd(const struct resolver *resolver);
 
