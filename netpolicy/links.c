@@ -2,297 +2,291 @@
 #include "netpolicy/links.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
-#include <linux/rtnetlink.h>
 #include <linux/veth.h>
-#include <netlink/msg.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/array.h"
+#include "netpolicy/rules.h"
 
-#define MAKE     (NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)
-#define PLACE    (NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE)
-#define HOPS_MAX 16u
+void mac_of(uint32_t address, uint8_t mac[MAC_LENGTH])
+{
+	const uint32_t bytes = htonl(address);
 
-/* --- Links -------------------------------------------------------------------------------------------------------- */
+	/* 02: locally administered. */
+	mac[0] = 0x02;
+	mac[1] = 0xac;
+	memcpy(mac + 2, &bytes, sizeof(bytes));
+}
 
-struct byte_row {
-	int attribute;
+/* --- Messages ------------------------------------------------------------------------------------- */
+
+static void set_up(struct rtnl *rtnl, int index, const char *label)
+{
+	const struct ifinfomsg link = {.ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+
+	rtnl_message(rtnl, RTM_NEWLINK, 0, &link, sizeof(link), label);
+}
+
+/*
+ * The kernel turns on sending a moment after the carrier, on a workqueue, and drops what comes before; asking about the link
+ * makes it do so at once (linkwatch_sync_dev).
+ */
+static void settle(struct rtnl *rtnl, int index, const char *label)
+{
+	const struct ifinfomsg link = {.ifi_index = index};
+
+	rtnl_message(rtnl, RTM_GETLINK, 0, &link, sizeof(link), label);
+}
+
+static void put_address(struct rtnl *rtnl, uint16_t type, int index, uint32_t address, unsigned prefix,
+			const char *label)
+{
+	const struct ifaddrmsg general = {
+		.ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = (uint32_t)index};
+
+	rtnl_message(rtnl, type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0, &general, sizeof(general), label);
+	rtnl_address(rtnl, IFA_LOCAL, address);
+	rtnl_address(rtnl, IFA_ADDRESS, address);
+}
+
+static void put_neighbour(struct rtnl *rtnl, int index, uint32_t address, const uint8_t mac[MAC_LENGTH],
+			  const char *label)
+{
+	const struct ndmsg neighbour = {.ndm_family = AF_INET, .ndm_ifindex = index, .ndm_state = NUD_PERMANENT};
+
+	rtnl_message(rtnl, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &neighbour, sizeof(neighbour), label);
+	rtnl_address(rtnl, NDA_DST, address);
+	rtnl_put(rtnl, NDA_LLADDR, mac, MAC_LENGTH);
+}
+
+/* To network/prefix by a gateway that need not be on a network of ours. */
+static void put_route(struct rtnl *rtnl, uint16_t type, int index, uint32_t network, unsigned prefix, uint32_t gateway,
+		      const char *label)
+{
+	const struct rtmsg route = {.rtm_family = AF_INET,
+				    .rtm_dst_len = (uint8_t)prefix,
+				    .rtm_table = RT_TABLE_MAIN,
+				    .rtm_protocol = RTPROT_STATIC,
+				    .rtm_scope = RT_SCOPE_UNIVERSE,
+				    .rtm_type = RTN_UNICAST,
+				    .rtm_flags = RTNH_F_ONLINK};
+
+	rtnl_message(rtnl, type, type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0, &route, sizeof(route), label);
+	if (prefix > 0)
+		rtnl_address(rtnl, RTA_DST, network);
+	rtnl_address(rtnl, RTA_GATEWAY, gateway);
+	rtnl_u32(rtnl, RTA_OIF, (uint32_t)index);
+}
+
+/* A pair of links; its other side is described between pair_start and pair_end. */
+struct pair {
+	struct nlattr *info, *data, *peer;
+};
+
+static struct pair pair_start(struct rtnl *rtnl, int index, const char *name, const char *label)
+{
+	const struct ifinfomsg link = {.ifi_index = index}, other = {0};
+	struct pair pair;
+
+	rtnl_message(rtnl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof(link), label);
+	rtnl_text(rtnl, IFLA_IFNAME, name);
+	pair.info = rtnl_nest(rtnl, IFLA_LINKINFO);
+	rtnl_text(rtnl, IFLA_INFO_KIND, "veth");
+	pair.data = rtnl_nest(rtnl, IFLA_INFO_DATA);
+	pair.peer = rtnl_nest(rtnl, VETH_INFO_PEER);
+	rtnl_raw(rtnl, &other, sizeof(other));
+	return pair;
+}
+
+static void pair_end(struct rtnl *rtnl, const struct pair *pair)
+{
+	rtnl_nest_end(rtnl, pair->peer);
+	rtnl_nest_end(rtnl, pair->data);
+	rtnl_nest_end(rtnl, pair->info);
+}
+
+/* The other side: made where it belongs, instead of moved there, which takes many times as long. */
+static void put_peer(struct rtnl *rtnl, const char *name, int ns, const uint8_t mac[MAC_LENGTH])
+{
+	rtnl_text(rtnl, IFLA_IFNAME, name);
+	rtnl_put(rtnl, IFLA_ADDRESS, mac, MAC_LENGTH);
+	rtnl_u32(rtnl, IFLA_NET_NS_FD, (uint32_t)ns);
+}
+
+/* --- The router ----------------------------------------------------------------------------------- */
+
+struct u8_row {
+	int type;
 	uint8_t value;
 };
 
-static void put_bytes(struct netlink *netlink, const struct byte_row *rows, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		netlink_u8(netlink, rows[i].attribute, rows[i].value);
-}
-
-void link_put_bridge(struct netlink *netlink, const char *name, unsigned index, const uint8_t mac[LINK_MAC])
-{
-	static const struct byte_row rows[] = {
-		{IFLA_BR_VLAN_FILTERING, 0},    {IFLA_BR_MCAST_SNOOPING, 0},    {IFLA_BR_NF_CALL_IPTABLES, 0},
-		{IFLA_BR_NF_CALL_IP6TABLES, 0}, {IFLA_BR_NF_CALL_ARPTABLES, 0},
-	};
-	const struct ifinfomsg header = {.ifi_index = (int)index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-
-	netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header), "bridge of the router");
-	netlink_text(netlink, IFLA_IFNAME, name);
-	/* Set by us it stays; else it would follow the ports'. */
-	netlink_data(netlink, IFLA_ADDRESS, mac, LINK_MAC);
-	struct nlattr *info = netlink_nest(netlink, IFLA_LINKINFO);
-	netlink_text(netlink, IFLA_INFO_KIND, "bridge");
-	struct nlattr *data = netlink_nest(netlink, IFLA_INFO_DATA);
-	netlink_u32(netlink, IFLA_BR_STP_STATE, 0);
-	netlink_u16(netlink, IFLA_BR_VLAN_DEFAULT_PVID, 0);
-	put_bytes(netlink, rows, ARRAY_SIZE(rows));
-	netlink_nest_end(netlink, data);
-	netlink_nest_end(netlink, info);
-}
-
-void link_put_veth(struct netlink *netlink, const struct link_veth *veth)
-{
-	const unsigned up = veth->up ? IFF_UP : 0;
-	const struct ifinfomsg header = {.ifi_index = (int)veth->index, .ifi_flags = up, .ifi_change = up};
-	const struct ifinfomsg peer = {0};
-
-	netlink_message(netlink, RTM_NEWLINK, MAKE, &header, sizeof(header), "pair of interfaces (veth)");
-	netlink_text(netlink, IFLA_IFNAME, veth->name);
-	if (veth->mac)
-		netlink_data(netlink, IFLA_ADDRESS, veth->mac, LINK_MAC);
-	if (veth->master)
-		netlink_u32(netlink, IFLA_MASTER, veth->master);
-	struct nlattr *info = netlink_nest(netlink, IFLA_LINKINFO);
-	netlink_text(netlink, IFLA_INFO_KIND, "veth");
-	struct nlattr *data = netlink_nest(netlink, IFLA_INFO_DATA);
-	struct nlattr *other = netlink_nest(netlink, VETH_INFO_PEER);
-	netlink_header(netlink, &peer, sizeof(peer));
-	netlink_text(netlink, IFLA_IFNAME, veth->peer_name);
-	netlink_data(netlink, IFLA_ADDRESS, veth->peer_mac, LINK_MAC);
-	netlink_u32(netlink, IFLA_NET_NS_FD, (uint32_t)veth->peer_ns);
-	netlink_nest_end(netlink, other);
-	netlink_nest_end(netlink, data);
-	netlink_nest_end(netlink, info);
-}
-
-void link_put_port(struct netlink *netlink, unsigned index)
-{
-	static const struct byte_row rows[] = {
-		{IFLA_BRPORT_ISOLATED, 1},    {IFLA_BRPORT_LEARNING, 0},    {IFLA_BRPORT_UNICAST_FLOOD, 0},
-		{IFLA_BRPORT_MCAST_FLOOD, 0}, {IFLA_BRPORT_BCAST_FLOOD, 0},
-	};
-	const struct ifinfomsg header = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index};
-
-	netlink_message(netlink, RTM_SETLINK, NLM_F_ACK, &header, sizeof(header), "port of the bridge");
-	/* The kernel reads single attributes only where it is told that there is a nest. */
-	struct nlattr *port = netlink_nest(netlink, IFLA_PROTINFO | NLA_F_NESTED);
-	put_bytes(netlink, rows, ARRAY_SIZE(rows));
-	netlink_nest_end(netlink, port);
-}
-
-void link_put_up(struct netlink *netlink, unsigned index)
-{
-	const struct ifinfomsg header = {.ifi_index = (int)index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-
-	netlink_message(netlink, RTM_SETLINK, NLM_F_ACK, &header, sizeof(header), "interface up");
-}
-
-void link_put_alias(struct netlink *netlink, unsigned index, const char *alias)
-{
-	const struct ifinfomsg header = {.ifi_index = (int)index};
-
-	netlink_message(netlink, RTM_SETLINK, NLM_F_ACK, &header, sizeof(header), "alias of an interface");
-	netlink_data(netlink, IFLA_IFALIAS, alias, strlen(alias));
-}
-
-/* --- Neighbours --------------------------------------------------------------------------------------------------- */
-
-void link_put_station(struct netlink *netlink, unsigned port, const uint8_t mac[LINK_MAC])
-{
-	const struct ndmsg header = {
-		.ndm_family = AF_BRIDGE, .ndm_ifindex = (int)port, .ndm_state = NUD_NOARP, .ndm_flags = NTF_MASTER};
-
-	/* An address that is used again may still have the entry of the port before, which goes with its namespace. */
-	netlink_message(netlink, RTM_NEWNEIGH, PLACE, &header, sizeof(header), "MAC of the bridge's port");
-	netlink_data(netlink, NDA_LLADDR, mac, LINK_MAC);
-}
-
-void link_put_neighbour(struct netlink *netlink, unsigned index, uint32_t address, const uint8_t mac[LINK_MAC])
-{
-	const struct ndmsg header = {.ndm_family = AF_INET, .ndm_ifindex = (int)index, .ndm_state = NUD_PERMANENT};
-
-	netlink_message(netlink, RTM_NEWNEIGH, PLACE, &header, sizeof(header), "static neighbour");
-	netlink_u32(netlink, NDA_DST, htonl(address));
-	netlink_data(netlink, NDA_LLADDR, mac, LINK_MAC);
-}
-
-/* --- Addresses and routes ----------------------------------------------------------------------------------------- */
-
-static void address(struct netlink *netlink, uint16_t type, uint16_t flags, unsigned index, uint32_t value,
-		    unsigned prefix)
-{
-	const struct ifaddrmsg header = {.ifa_family = AF_INET,
-					 .ifa_prefixlen = (uint8_t)prefix,
-					 .ifa_scope = RT_SCOPE_UNIVERSE,
-					 .ifa_index = index};
-
-	netlink_message(netlink, type, flags, &header, sizeof(header), "address");
-	netlink_u32(netlink, IFA_LOCAL, htonl(value));
-	netlink_u32(netlink, IFA_ADDRESS, htonl(value));
-}
-
-void link_put_address(struct netlink *netlink, unsigned index, uint32_t value, unsigned prefix)
-{
-	address(netlink, RTM_NEWADDR, MAKE, index, value, prefix);
-}
-
-void link_drop_address(struct netlink *netlink, unsigned index, uint32_t value, unsigned prefix)
-{
-	address(netlink, RTM_DELADDR, NLM_F_ACK, index, value, prefix);
-}
-
-static void put_route(struct netlink *netlink, uint16_t type, uint16_t flags, const struct link_route *route)
-{
-	const struct rtmsg header = {
-		.rtm_family = AF_INET,
-		.rtm_dst_len = (uint8_t)route->prefix,
-		.rtm_table = RT_TABLE_MAIN,
-		.rtm_protocol = RTPROT_STATIC,
-		.rtm_scope = route->gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
-		.rtm_type = RTN_UNICAST,
-		.rtm_flags = route->gateway ? RTNH_F_ONLINK : 0,
-	};
-
-	netlink_message(netlink, type, flags, &header, sizeof(header), "route");
-	if (route->prefix > 0)
-		netlink_u32(netlink, RTA_DST, htonl(route->network));
-	netlink_u32(netlink, RTA_OIF, route->index);
-	if (route->gateway)
-		netlink_u32(netlink, RTA_GATEWAY, htonl(route->gateway));
-	if (route->source)
-		netlink_u32(netlink, RTA_PREFSRC, htonl(route->source));
-}
-
-void link_put_route(struct netlink *netlink, const struct link_route *route)
-{
-	put_route(netlink, RTM_NEWROUTE, MAKE, route);
-}
-
-void link_drop_route(struct netlink *netlink, const struct link_route *route)
-{
-	put_route(netlink, RTM_DELROUTE, NLM_F_ACK, route);
-}
-
-/* --- Reading ------------------------------------------------------------------------------------------------------ */
-
-struct reading {
-	void *context;
-	link_each_route *route;
-	link_each_address *address;
-	link_each_link *link;
+/* No protocol of its own, no state that a sandbox could fill, no detour through other people's rules. */
+static const struct u8_row bridge_rows[] = {
+	{IFLA_BR_VLAN_FILTERING, 0},    {IFLA_BR_MCAST_SNOOPING, 0},    {IFLA_BR_NF_CALL_IPTABLES, 0},
+	{IFLA_BR_NF_CALL_IP6TABLES, 0}, {IFLA_BR_NF_CALL_ARPTABLES, 0},
 };
 
-static uint32_t number(const struct nlattr *attribute)
-{
-	uint32_t value = 0;
+/* To the gateway alone, by the one static entry: nothing is learned and nothing is flooded. */
+static const struct u8_row port_rows[] = {
+	{IFLA_BRPORT_ISOLATED, 1},    {IFLA_BRPORT_LEARNING, 0},    {IFLA_BRPORT_UNICAST_FLOOD, 0},
+	{IFLA_BRPORT_MCAST_FLOOD, 0}, {IFLA_BRPORT_BCAST_FLOOD, 0},
+};
 
-	if (attribute && nla_len(attribute) >= (int)sizeof(value))
-		memcpy(&value, nla_data(attribute), sizeof(value));
-	return value;
+static void put_rows(struct rtnl *rtnl, const struct u8_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		rtnl_u8(rtnl, rows[i].type, rows[i].value);
 }
 
-static const char *text_of(const struct nlattr *attribute)
+int links_make_bridge(struct rtnl *rtnl, uint32_t gateway, unsigned prefix, struct error *err)
 {
-	return attribute && nla_len(attribute) > 0 && memchr(nla_data(attribute), '\0', (size_t)nla_len(attribute))
-		       ? nla_data(attribute)
-		       : "";
+	const struct ifinfomsg link = {.ifi_index = INDEX_BRIDGE};
+	uint8_t mac[MAC_LENGTH];
+
+	mac_of(gateway, mac);
+	rtnl_begin(rtnl);
+	set_up(rtnl, INDEX_LOOPBACK, "router's loopback");
+	rtnl_message(rtnl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof(link), "router's bridge");
+	rtnl_text(rtnl, IFLA_IFNAME, ROUTER_BRIDGE);
+	/* Else it would change with the ports. */
+	rtnl_put(rtnl, IFLA_ADDRESS, mac, sizeof(mac));
+	struct nlattr *info = rtnl_nest(rtnl, IFLA_LINKINFO);
+	rtnl_text(rtnl, IFLA_INFO_KIND, "bridge");
+	struct nlattr *data = rtnl_nest(rtnl, IFLA_INFO_DATA);
+	rtnl_u32(rtnl, IFLA_BR_STP_STATE, 0);
+	put_rows(rtnl, bridge_rows, ARRAY_SIZE(bridge_rows));
+	rtnl_nest_end(rtnl, data);
+	rtnl_nest_end(rtnl, info);
+	put_address(rtnl, RTM_NEWADDR, INDEX_BRIDGE, gateway, prefix, "gateway's address");
+	set_up(rtnl, INDEX_BRIDGE, "router's bridge");
+	return rtnl_commit(rtnl, err);
 }
 
-static unsigned read_hops(const struct nlattr *list, unsigned hops[HOPS_MAX])
+int links_make_uplink(struct rtnl *rtnl, const struct uplink_link *uplink, struct error *err)
 {
-	unsigned count = 0;
-	int left = list ? nla_len(list) : 0;
+	uint8_t mac[MAC_LENGTH], far_mac[MAC_LENGTH];
 
-	for (const struct rtnexthop *hop = list ? nla_data(list) : NULL; hop && RTNH_OK(hop, left);) {
-		if (count < HOPS_MAX)
-			hops[count++] = (unsigned)hop->rtnh_ifindex;
-		left -= (int)RTNH_ALIGN(hop->rtnh_len);
-		hop = (const void *)((const char *)hop + RTNH_ALIGN(hop->rtnh_len));
-	}
-	return count;
+	mac_of(uplink->address, mac);
+	mac_of(uplink->far_address, far_mac);
+	rtnl_begin(rtnl);
+	const struct pair pair = pair_start(rtnl, INDEX_UPLINK, ROUTER_UPLINK, "router's uplink");
+	put_peer(rtnl, uplink->far_name, uplink->far_ns, far_mac);
+	pair_end(rtnl, &pair);
+	rtnl_put(rtnl, IFLA_ADDRESS, mac, sizeof(mac));
+	put_address(rtnl, RTM_NEWADDR, INDEX_UPLINK, uplink->address, 30, "uplink's address");
+	set_up(rtnl, INDEX_UPLINK, "router's uplink");
+	put_neighbour(rtnl, INDEX_UPLINK, uplink->far_address, far_mac, "uplink's neighbour");
+	put_route(rtnl, RTM_NEWROUTE, INDEX_UPLINK, 0, 0, uplink->far_address, "router's default route");
+	return rtnl_commit(rtnl, err);
 }
 
-static int see_route(void *context, const struct nlmsghdr *message)
+int links_configure_far_end(struct rtnl *rtnl, int index, const struct uplink_link *uplink, uint32_t pool,
+			    unsigned prefix, struct error *err)
 {
-	const struct reading *reading = context;
-	const struct rtmsg *header = nlmsg_data(message);
-	struct nlattr *attributes[RTA_MAX + 1];
-	unsigned hops[HOPS_MAX];
+	uint8_t mac[MAC_LENGTH];
 
-	if (message->nlmsg_type != RTM_NEWROUTE || header->rtm_family != AF_INET ||
-	    nlmsg_parse((struct nlmsghdr *)(uintptr_t)message, sizeof(*header), attributes, RTA_MAX, NULL) < 0)
-		return 0;
-	const struct link_route_seen route = {
-		.network = ntohl(number(attributes[RTA_DST])),
-		.prefix = header->rtm_dst_len,
-		.index = number(attributes[RTA_OIF]),
-		.hops = hops,
-		.hop_count = read_hops(attributes[RTA_MULTIPATH], hops),
-		.type = header->rtm_type,
-		.table = header->rtm_table,
-	};
-	return reading->route(reading->context, &route);
+	mac_of(uplink->address, mac);
+	rtnl_begin(rtnl);
+	put_address(rtnl, RTM_NEWADDR, index, uplink->far_address, 30, "far end's address");
+	set_up(rtnl, index, "far end's link");
+	put_neighbour(rtnl, index, uplink->address, mac, "far end's neighbour");
+	put_route(rtnl, RTM_NEWROUTE, index, pool, prefix, uplink->address, "far end's route to the pool");
+	settle(rtnl, index, "far end's link");
+	return rtnl_commit(rtnl, err);
 }
 
-int link_read_routes(struct netlink *netlink, link_each_route *each, void *context, struct error *err)
+void links_clear_far_end(struct rtnl *rtnl, int index, const struct uplink_link *uplink, uint32_t pool, unsigned prefix)
 {
-	struct reading reading = {.context = context, .route = each};
-	const struct rtmsg header = {.rtm_family = AF_INET};
-
-	return netlink_dump(netlink, RTM_GETROUTE, &header, sizeof(header), see_route, &reading, err);
+	rtnl_begin(rtnl);
+	put_route(rtnl, RTM_DELROUTE, index, pool, prefix, uplink->address, "far end's route to the pool");
+	put_address(rtnl, RTM_DELADDR, index, uplink->far_address, 30, "far end's address");
+	(void)rtnl_commit(rtnl, NULL);
 }
 
-static int see_address(void *context, const struct nlmsghdr *message)
-{
-	const struct reading *reading = context;
-	struct nlattr *attributes[IFA_MAX + 1];
+/* --- Ports ---------------------------------------------------------------------------------------- */
 
-	if (message->nlmsg_type != RTM_NEWADDR ||
-	    nlmsg_parse((struct nlmsghdr *)(uintptr_t)message, sizeof(struct ifaddrmsg), attributes, IFA_MAX, NULL) <
-		    0 ||
-	    !attributes[IFA_LOCAL])
-		return 0;
-	return reading->address(reading->context, ntohl(number(attributes[IFA_LOCAL])));
+static void put_port(struct rtnl *rtnl, const struct port_link *port)
+{
+	char name[IFNAMSIZ];
+
+	/* The port of the address's former holder may still be there: its name and index must be others. */
+	(void)snprintf(name, sizeof(name), "p%x", (unsigned)port->index);
+	const struct pair pair = pair_start(rtnl, port->index, name, "link into the sandbox");
+	put_peer(rtnl, port->inside, port->sandbox_ns, port->mac);
+	pair_end(rtnl, &pair);
+	rtnl_u32(rtnl, IFLA_MASTER, INDEX_BRIDGE);
 }
 
-int link_read_addresses(struct netlink *netlink, link_each_address *each, void *context, struct error *err)
+static void put_port_flags(struct rtnl *rtnl, int index)
 {
-	struct reading reading = {.context = context, .address = each};
-	const struct ifaddrmsg header = {.ifa_family = AF_INET};
+	const struct ifinfomsg link = {.ifi_family = AF_BRIDGE, .ifi_index = index};
 
-	return netlink_dump(netlink, RTM_GETADDR, &header, sizeof(header), see_address, &reading, err);
+	rtnl_message(rtnl, RTM_SETLINK, 0, &link, sizeof(link), "flags of the bridge port");
+	/* The kernel tells the nest from an old one-byte form by the flag. */
+	struct nlattr *info = rtnl_nest(rtnl, IFLA_PROTINFO | NLA_F_NESTED);
+	put_rows(rtnl, port_rows, ARRAY_SIZE(port_rows));
+	rtnl_nest_end(rtnl, info);
 }
 
-static int see_link(void *context, const struct nlmsghdr *message)
+int links_make_port(struct rtnl *rtnl, const struct port_link *port, struct error *err)
 {
-	const struct reading *reading = context;
-	const struct ifinfomsg *header = nlmsg_data(message);
-	struct nlattr *attributes[IFLA_MAX + 1];
+	const struct ndmsg entry = {.ndm_family = AF_BRIDGE,
+				    .ndm_ifindex = port->index,
+				    .ndm_state = NUD_NOARP, /* static */
+				    .ndm_flags = NTF_MASTER};
 
-	if (message->nlmsg_type != RTM_NEWLINK ||
-	    nlmsg_parse((struct nlmsghdr *)(uintptr_t)message, sizeof(*header), attributes, IFLA_MAX, NULL) < 0)
-		return 0;
-	return reading->link(reading->context, (unsigned)header->ifi_index, text_of(attributes[IFLA_IFNAME]),
-			     text_of(attributes[IFLA_IFALIAS]));
+	rtnl_begin(rtnl);
+	put_port(rtnl, port);
+	put_port_flags(rtnl, port->index);
+	rtnl_message(rtnl, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &entry, sizeof(entry),
+		     "forwarding entry of the bridge");
+	rtnl_put(rtnl, NDA_LLADDR, port->mac, sizeof(port->mac));
+	put_neighbour(rtnl, INDEX_BRIDGE, port->address, port->mac, "sandbox's neighbour entry");
+	return rtnl_commit(rtnl, err);
 }
 
-int link_read_links(struct netlink *netlink, link_each_link *each, void *context, struct error *err)
+int links_port_up(struct rtnl *rtnl, int index, struct error *err)
 {
-	struct reading reading = {.context = context, .link = each};
-	const struct ifinfomsg header = {.ifi_family = AF_UNSPEC};
+	rtnl_begin(rtnl);
+	set_up(rtnl, index, "link into the sandbox");
+	settle(rtnl, index, "link into the sandbox");
+	settle(rtnl, INDEX_BRIDGE, "router's bridge");
+	return rtnl_commit(rtnl, err);
+}
 
-	return netlink_dump(netlink, RTM_GETLINK, &header, sizeof(header), see_link, &reading, err);
+int links_forget_port(struct rtnl *rtnl, uint32_t address, struct error *err)
+{
+	const struct ndmsg neighbour = {.ndm_family = AF_INET, .ndm_ifindex = INDEX_BRIDGE};
+
+	rtnl_begin(rtnl);
+	rtnl_message(rtnl, RTM_DELNEIGH, 0, &neighbour, sizeof(neighbour), "sandbox's neighbour entry");
+	rtnl_address(rtnl, NDA_DST, address);
+	return rtnl_commit(rtnl, err);
+}
+
+int links_configure_inside(struct rtnl *rtnl, int index, uint32_t address, uint32_t gateway,
+			   const uint8_t gateway_mac[MAC_LENGTH], struct error *err)
+{
+	rtnl_begin(rtnl);
+	put_address(rtnl, RTM_NEWADDR, index, address, 32, "sandbox's address");
+	set_up(rtnl, index, "sandbox's interface");
+	put_neighbour(rtnl, index, gateway, gateway_mac, "gateway's neighbour entry");
+	put_route(rtnl, RTM_NEWROUTE, index, 0, 0, gateway, "sandbox's default route");
+	settle(rtnl, index, "sandbox's interface");
+	return rtnl_commit(rtnl, err);
+}
+
+int links_index(const struct rtnl *rtnl, const char *name)
+{
+	struct ifreq request = {0};
+
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	return ioctl(rtnl_fd(rtnl), SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
 }

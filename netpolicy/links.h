@@ -1,74 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Messages for links, addresses, routes and neighbours: each is put into a netlink batch, the caller commits it.
- * Addresses are in host byte order.
- */
+/* The router's links: what is asked of rtnetlink, one batch for each step. */
 #ifndef NETPOLICY_LINKS_H
 #define NETPOLICY_LINKS_H
 
-#include <net/if.h>
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "netpolicy/netlink.h"
+#include "netpolicy/rtnl.h"
 
-#define LINK_MAC 6
+/* Indices in the router's namespace: chosen by us, so that one batch can make a link and use it. */
+#define INDEX_LOOPBACK   1
+#define INDEX_BRIDGE     2
+#define INDEX_UPLINK     3
+#define INDEX_PORT_FIRST 16
 
-/* Indices are chosen by us, so that the messages behind can name a link in the same batch. */
-struct link_veth {
-	const char *name;
-	unsigned index;
-	const uint8_t *mac; /* NULL: a random one */
-	unsigned master; /* bridge; 0: none */
-	bool up;
-	const char *peer_name;
-	const uint8_t *peer_mac;
-	int peer_ns; /* made there directly: to move it there later takes six times as long */
+#define MAC_LENGTH 6
+
+/* The MAC of an address: 02:ac and its bytes. */
+void mac_of(uint32_t address, uint8_t mac[MAC_LENGTH]);
+
+struct uplink_link {
+	const char *far_name;
+	int far_ns; /* where its far side is made */
+	uint32_t address, far_address; /* of one /30 */
 };
 
-/* A bridge that is up and does nothing but forward: no STP, VLANs, snooping. */
-void link_put_bridge(struct netlink *netlink, const char *name, unsigned index, const uint8_t mac[LINK_MAC]);
-void link_put_veth(struct netlink *netlink, const struct link_veth *veth);
-/* A port that talks to the bridge itself only, and learns and floods nothing. */
-void link_put_port(struct netlink *netlink, unsigned index);
-void link_put_up(struct netlink *netlink, unsigned index);
-void link_put_alias(struct netlink *netlink, unsigned index, const char *alias);
+/* In the router: loopback, the bridge with the gateway's address, up. */
+int links_make_bridge(struct rtnl *rtnl, uint32_t gateway, unsigned prefix, struct error *err);
 
-/* Static: the bridge finds the MAC at that port. */
-void link_put_station(struct netlink *netlink, unsigned port, const uint8_t mac[LINK_MAC]);
-/* Static: no ARP is asked for it. */
-void link_put_neighbour(struct netlink *netlink, unsigned index, uint32_t address, const uint8_t mac[LINK_MAC]);
+/* In the router: the uplink with its far side, and the way to the world.  Its far side is up when the far end is configured. */
+int links_make_uplink(struct rtnl *rtnl, const struct uplink_link *uplink, struct error *err);
 
-void link_put_address(struct netlink *netlink, unsigned index, uint32_t address, unsigned prefix);
-void link_drop_address(struct netlink *netlink, unsigned index, uint32_t address, unsigned prefix);
+/* In the far end's namespace: address, neighbour, up, and the way to the pool. */
+int links_configure_far_end(struct rtnl *rtnl, int index, const struct uplink_link *uplink, uint32_t pool,
+			    unsigned prefix, struct error *err);
 
-struct link_route {
-	unsigned index;
-	uint32_t network;
-	unsigned prefix;
-	uint32_t gateway; /* 0: on the link itself; else reached there whatever its address */
-	uint32_t source; /* 0: as the kernel chooses */
+/* What of it does not wait for the link's end: the way to the pool and the address.  Best effort: the link goes with the router. */
+void links_clear_far_end(struct rtnl *rtnl, int index, const struct uplink_link *uplink, uint32_t pool,
+			 unsigned prefix);
+
+struct port_link {
+	int index;
+	uint32_t address; /* of the sandbox */
+	uint8_t mac[MAC_LENGTH];
+	int sandbox_ns;
+	const char *inside; /* the interface's name there */
 };
-void link_put_route(struct netlink *netlink, const struct link_route *route);
-void link_drop_route(struct netlink *netlink, const struct link_route *route);
 
-/* --- Reading ------------------------------------------------------------------------------------------------------ */
+/* In the router: the port, down, with its static entries; and the interface inside. */
+int links_make_port(struct rtnl *rtnl, const struct port_link *port, struct error *err);
+int links_port_up(struct rtnl *rtnl, int index, struct error *err);
 
-struct link_route_seen {
-	uint32_t network;
-	unsigned prefix;
-	unsigned index; /* of the device; 0: several, or none */
-	const unsigned *hops; /* devices of a route with several */
-	unsigned hop_count;
-	unsigned char type, table;
-};
-typedef int link_each_route(void *context, const struct link_route_seen *route);
-int link_read_routes(struct netlink *netlink, link_each_route *each, void *context, struct error *err);
+/* The neighbour entry stays on the bridge when the port is gone. */
+int links_forget_port(struct rtnl *rtnl, uint32_t address, struct error *err);
 
-typedef int link_each_address(void *context, uint32_t address);
-int link_read_addresses(struct netlink *netlink, link_each_address *each, void *context, struct error *err);
+/* In the sandbox: address, neighbour, up, default route. */
+int links_configure_inside(struct rtnl *rtnl, int index, uint32_t address, uint32_t gateway,
+			   const uint8_t gateway_mac[MAC_LENGTH], struct error *err);
 
-typedef int link_each_link(void *context, unsigned index, const char *name, const char *alias); /* alias: "" without */
-int link_read_links(struct netlink *netlink, link_each_link *each, void *context, struct error *err);
+/* Index of an interface in the namespace of rtnl; 0: there is none. */
+int links_index(const struct rtnl *rtnl, const char *name);
 
 #endif
