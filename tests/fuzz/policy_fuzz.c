@@ -17,6 +17,17 @@ static void must(bool holds)
 		abort();
 }
 
+#define UNTOUCHED 0xa5
+
+static bool untouched(const void *object, size_t size)
+{
+	const unsigned char *at = object;
+
+	while (size > 0 && at[size - 1] == UNTOUCHED)
+		size--;
+	return size == 0;
+}
+
 static void check_reads_back(const struct policy *policy)
 {
 	json_t *document = policy_to_json(policy);
@@ -36,17 +47,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* A block of exactly that size, without a NUL behind: a byte too far is the sanitizer's. */
 	char *json = malloc(size ? size : 1);
-	struct policy policy, before;
+	struct policy policy;
 	struct error err = {0};
 
 	if (!json)
 		return 0;
 	if (size > 0)
 		memcpy(json, data, size);
-	memset(&policy, 0xa5, sizeof(policy));
-	memcpy(&before, &policy, sizeof(policy));
+	memset(&policy, UNTOUCHED, sizeof(policy));
 	if (policy_parse(&policy, "fuzz", json, size, &err) < 0) {
-		must(memcmp(&policy, &before, sizeof(policy)) == 0);
+		must(untouched(&policy, sizeof(policy)));
 		must(strncmp(err.text, "fuzz: $", 7) == 0);
 	} else {
 		check_reads_back(&policy);
