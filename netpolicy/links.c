@@ -127,10 +127,15 @@ struct u8_row {
 	uint8_t value;
 };
 
-/* No protocol of its own, no state that a sandbox could fill, no detour through other people's rules. */
+/*
+ * No state that a sandbox could fill, no detour through other people's rules.  VLAN filtering is off by default, and turning it off is
+ * refused by a kernel that does not have it.
+ */
 static const struct u8_row bridge_rows[] = {
-	{IFLA_BR_VLAN_FILTERING, 0},    {IFLA_BR_MCAST_SNOOPING, 0},    {IFLA_BR_NF_CALL_IPTABLES, 0},
-	{IFLA_BR_NF_CALL_IP6TABLES, 0}, {IFLA_BR_NF_CALL_ARPTABLES, 0},
+	{IFLA_BR_MCAST_SNOOPING, 0},
+	{IFLA_BR_NF_CALL_IPTABLES, 0},
+	{IFLA_BR_NF_CALL_IP6TABLES, 0},
+	{IFLA_BR_NF_CALL_ARPTABLES, 0},
 };
 
 /* To the gateway alone, by the one static entry: nothing is learned and nothing is flooded. */
