@@ -95,6 +95,8 @@ static const struct refused {
 	 "cher.example",
 	 "something stands behind"},
 	{"\xc3\xbc.example", "beyond ASCII"},
+	{"b\xc3\xbc.example", "beyond ASCII"},
+	{"a*.example", "a * that is not"},
 	{"*", "a * that is not"},
 	{"*.", "not a host name"},
 	{"*.*.example.com", "a * that is not"},
