@@ -93,9 +93,8 @@ static const struct refused {
 	{NAME_253 "a", "more than 253"},
 	{"b\xc3\xbc"
 	 "cher.example",
-	 "something stands behind"},
+	 "beyond ASCII"},
 	{"\xc3\xbc.example", "beyond ASCII"},
-	{"b\xc3\xbc.example", "beyond ASCII"},
 	{"a*.example", "a * that is not"},
 	{"*", "a * that is not"},
 	{"*.", "not a host name"},
