@@ -207,6 +207,16 @@ int links_configure_far_end(struct rtnl *rtnl, int index, const struct uplink_li
 	return rtnl_commit(rtnl, err);
 }
 
+int links_set_alias(struct rtnl *rtnl, int index, const char *alias, struct error *err)
+{
+	const struct ifinfomsg link = {.ifi_index = index};
+
+	rtnl_begin(rtnl);
+	rtnl_message(rtnl, RTM_NEWLINK, 0, &link, sizeof(link), "far end's link");
+	rtnl_text(rtnl, IFLA_IFALIAS, alias);
+	return rtnl_commit(rtnl, err);
+}
+
 void links_clear_far_end(struct rtnl *rtnl, int index, const struct uplink_link *uplink, uint32_t pool, unsigned prefix)
 {
 	rtnl_begin(rtnl);

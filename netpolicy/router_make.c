@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -155,15 +156,14 @@ static int at_far_end(int far_end, struct uplink *uplink, int (*act)(struct upli
 static uint32_t mark_of(const struct router_options *options)
 {
 	struct stat stat = {0};
+	char text[PATH_MAX + 64];
 	uint32_t hash = 2166136261u;
 
 	(void)fstat(options->state_dir, &stat);
-	for (const char *c = options->state_path; *c; c++)
+	(void)snprintf(text, sizeof(text), "%jx %jx %s", (uintmax_t)stat.st_dev, (uintmax_t)stat.st_ino,
+		       options->state_path);
+	for (const char *c = text; *c; c++)
 		hash = (hash ^ (unsigned char)*c) * 16777619u;
-	const uint64_t numbers[] = {stat.st_dev, stat.st_ino};
-	const unsigned char *bytes = (const void *)numbers;
-	for (size_t i = 0; i < sizeof(numbers); i++)
-		hash = (hash ^ bytes[i]) * 16777619u;
 	return hash;
 }
 
@@ -183,12 +183,26 @@ static int build(int directory, int ns, int far_end, const struct pool *pool, st
 	return r;
 }
 
+static int make_at(int directory, int far_end, const struct pool *pool, struct uplink *uplink, struct error *err)
+{
+	_cleanup_fd_ int lock = uplink_lock(far_end);
+	int r = at_far_end(far_end, uplink, uplink_survey, err);
+
+	if (r < 0)
+		return r;
+	_cleanup_fd_ int ns = netns_make(err);
+	if (ns < 0)
+		return ns;
+	r = build(directory, ns, far_end, pool, uplink, err);
+	return r < 0 ? r : TAKE_FD(ns);
+}
+
 int router_make(int directory, const struct router_options *options, struct pool *pool, struct uplink *uplink,
 		struct error *err)
 {
 	uint32_t number = 0;
-
 	int r = router_remove(directory, err);
+
 	if (r == 0)
 		r = pool_reset(pool, err);
 	if (r == 0)
@@ -196,24 +210,16 @@ int router_make(int directory, const struct router_options *options, struct pool
 	if (r < 0)
 		return r;
 	uplink_name(uplink, mark_of(options), number);
+	uplink->network = pool->network;
+	uplink->prefix = pool->prefix;
 	_cleanup_fd_ int far_end =
 		options->far_end >= 0 ? fcntl(options->far_end, F_DUPFD_CLOEXEC, 0) : netns_current(err);
 	if (far_end < 0)
 		return options->far_end >= 0 ? error_set(err, errno, "the uplink's network namespace") : far_end;
-	uplink->network = pool->network;
-	uplink->prefix = pool->prefix;
-	r = at_far_end(far_end, uplink, uplink_survey, err);
-	if (r < 0)
-		return r;
-	_cleanup_fd_ int ns = netns_make(err);
+	int ns = make_at(directory, far_end, pool, uplink, err);
 	if (ns < 0)
-		return ns;
-	r = build(directory, ns, far_end, pool, uplink, err);
-	if (r < 0) {
 		(void)router_remove(directory, NULL);
-		return r;
-	}
-	return TAKE_FD(ns);
+	return ns;
 }
 
 /* The first failure is told; the others must not keep the rest from being removed. */
@@ -231,6 +237,7 @@ int router_remove(int directory, struct error *err)
 	_cleanup_fd_ int far_end = netns_open_pinned(directory, ROUTER_FAR_END, err);
 	if (far_end < 0 && far_end != -ENOENT)
 		return far_end;
+	_cleanup_fd_ int lock = far_end < 0 ? -1 : uplink_lock(far_end);
 	int loaded = uplink_load(&uplink, directory, err);
 	if (loaded < 0 && loaded != -ENOENT)
 		result = loaded;

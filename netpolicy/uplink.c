@@ -7,17 +7,21 @@
 #include <netlink/msg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/lock.h"
 #include "netpolicy/links.h"
 #include "netpolicy/nft.h"
 #include "netpolicy/rtnl.h"
 
 #define RECORD     "uplink"
 #define RECORD_NEW "uplink.new"
+
+#define LOCK_PATIENCE_MS 2000
 
 /* Two halves of everything are a default route as well: tunnels lay them over the real one. */
 #define DEFAULT_PREFIX_MAX 1u
@@ -28,35 +32,99 @@ void uplink_name(struct uplink *uplink, uint32_t mark, uint32_t number)
 	(void)snprintf(uplink->table, sizeof(uplink->table), "agentcore-%08x", mark);
 }
 
-/* --- Forwarding ----------------------------------------------------------------------------------- */
-
-static void forwarding_path(char path[96], const char *device)
+int uplink_lock(int far_end)
 {
-	(void)snprintf(path, 96, "/proc/sys/net/ipv4/conf/%s/forwarding", device);
+	/* Descriptors that share an open file share its lock: a fresh one. */
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", far_end);
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && lock_exclusive(fd, LOCK_PATIENCE_MS) == 0 ? TAKE_FD(fd) : -1;
 }
 
-static int read_forwarding(const char *device, uint32_t *value, struct error *err)
+/* --- Forwarding ----------------------------------------------------------------------------------- */
+
+/* The device's sysctl, by its name of now.  0, or -ENODEV: it is gone. */
+static int forwarding_path(const struct rtnl *rtnl, uint32_t index, char path[96])
+{
+	struct ifreq request = {.ifr_ifindex = (int)index};
+
+	if (ioctl(rtnl_fd(rtnl), SIOCGIFNAME, &request) < 0)
+		return -ENODEV;
+	(void)snprintf(path, 96, "/proc/sys/net/ipv4/conf/%.*s/forwarding", IFNAMSIZ, request.ifr_name);
+	return 0;
+}
+
+/* 1, 0, or a negative errno. */
+static int read_forwarding(const struct rtnl *rtnl, uint32_t index)
 {
 	_cleanup_free_ char *text = NULL;
 	char path[96];
+	int r = forwarding_path(rtnl, index, path);
 
-	forwarding_path(path, device);
-	int r = io_read_file(AT_FDCWD, path, 16, &text, NULL);
-	if (r < 0)
-		return error_set(err, -r, "%s", path);
-	*value = text[0] == '0' ? 0 : 1;
+	if (r == 0)
+		r = io_read_file(AT_FDCWD, path, 16, &text, NULL);
+	return r < 0 ? r : text[0] != '0';
+}
+
+/* A device that is gone needs none. */
+static int write_forwarding(const struct rtnl *rtnl, uint32_t index, bool on, struct error *err)
+{
+	char path[96];
+	int r = forwarding_path(rtnl, index, path);
+
+	if (r == 0)
+		r = io_write_file(AT_FDCWD, path, on ? "1" : "0");
+	return r == 0 || r == -ENODEV || r == -ENOENT ? 0 : error_set(err, -r, "%s", path);
+}
+
+/* --- What others of us have turned on: the alias of each uplink tells it ---------------------------- */
+
+#define ALIAS_START "agentcore forwarding"
+#define ALIAS_SIZE  256 /* linux/if.h: IFALIASZ */
+
+static void write_alias(const struct uplink *uplink, char alias[ALIAS_SIZE])
+{
+	int length = snprintf(alias, ALIAS_SIZE, ALIAS_START);
+
+	for (uint32_t i = 0; i < uplink->device_count && length < ALIAS_SIZE; i++)
+		length += snprintf(alias + length, (size_t)(ALIAS_SIZE - length), " %u", uplink->devices[i]);
+}
+
+struct others {
+	uint32_t index; /* is it named? */
+	uint32_t except; /* the uplink that is asked for */
+};
+
+/* 1: another uplink names the device. */
+static int each_link(void *context, const struct nlmsghdr *message)
+{
+	const struct others *others = context;
+	const struct ifinfomsg *link = nlmsg_data(message);
+	struct nlattr *attributes[IFLA_MAX + 1] = {NULL};
+	const size_t start = sizeof(ALIAS_START) - 1;
+
+	if (message->nlmsg_type != RTM_NEWLINK || (uint32_t)link->ifi_index == others->except ||
+	    nlmsg_parse((struct nlmsghdr *)(uintptr_t)message, sizeof(*link), attributes, IFLA_MAX, NULL) < 0 ||
+	    !attributes[IFLA_IFALIAS])
+		return 0;
+	char alias[ALIAS_SIZE] = "";
+	(void)nla_strlcpy(alias, attributes[IFLA_IFALIAS], sizeof(alias));
+	if (strncmp(alias, ALIAS_START, start) != 0)
+		return 0;
+	for (char *at = alias + start; *at == ' ';) {
+		if (strtoul(at, &at, 10) == others->index)
+			return 1;
+	}
 	return 0;
 }
 
-static int write_forwarding(const char *device, uint32_t value, struct error *err)
+/* 1, 0, or a negative errno with err set. */
+static int others_forward(struct rtnl *rtnl, uint32_t index, uint32_t except, struct error *err)
 {
-	char path[96];
+	struct others others = {index, except};
 
-	forwarding_path(path, device);
-	int r = io_write_file(AT_FDCWD, path, value ? "1" : "0");
-	if (r < 0)
-		return error_set(err, -r, "%s", path);
-	return 0;
+	return rtnl_dump(rtnl, RTM_GETLINK, AF_UNSPEC, each_link, &others, err);
 }
 
 /* --- Looking -------------------------------------------------------------------------------------- */
@@ -64,7 +132,6 @@ static int write_forwarding(const char *device, uint32_t value, struct error *er
 struct survey {
 	struct uplink *uplink;
 	struct error *err;
-	const struct rtnl *rtnl;
 };
 
 static uint32_t mask_of(unsigned prefix)
@@ -112,24 +179,18 @@ static int each_address(void *context, const struct nlmsghdr *message)
 static int add_device(const struct survey *survey, uint32_t index)
 {
 	struct uplink *uplink = survey->uplink;
-	struct uplink_device device = {0};
-	struct ifreq request = {.ifr_ifindex = (int)index};
 
-	/* Gone meanwhile, or the loopback of a blackhole. */
-	if (ioctl(rtnl_fd(survey->rtnl), SIOCGIFNAME, &request) < 0 || strcmp(request.ifr_name, "lo") == 0)
-		return 0;
-	memcpy(device.name, request.ifr_name, sizeof(device.name));
 	for (uint32_t i = 0; i < uplink->device_count; i++) {
-		if (strcmp(uplink->devices[i].name, device.name) == 0)
+		if (uplink->devices[i] == index)
 			return 0;
 	}
+	if (index == INDEX_LOOPBACK)
+		return 0;
 	if (uplink->device_count == UPLINK_DEVICES_MAX)
 		return error_say(survey->err, E2BIG, "the uplink's side has default routes over more than %u devices",
 				 UPLINK_DEVICES_MAX);
-	int r = read_forwarding(device.name, &device.old, survey->err);
-	if (r == 0)
-		uplink->devices[uplink->device_count++] = device;
-	return r;
+	uplink->devices[uplink->device_count++] = index;
+	return 0;
 }
 
 /* One way, or several at once. */
@@ -167,6 +228,28 @@ static int each_route(void *context, const struct nlmsghdr *message)
 	return refuse_overlap(survey, ntohl(nla_get_u32(attributes[RTA_DST])), route->rtm_dst_len);
 }
 
+/* Of the devices, keep those that do not forward; or would not, if it were not for another one of us. */
+static int keep_silent(struct rtnl *rtnl, struct uplink *uplink, struct error *err)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < uplink->device_count; i++) {
+		const uint32_t index = uplink->devices[i];
+		int on = read_forwarding(rtnl, index);
+		if (on == -ENODEV || on == -ENOENT)
+			continue;
+		if (on < 0)
+			return error_set(err, -on, "forwarding of the uplink's side");
+		int ours = on ? others_forward(rtnl, index, 0, err) : 1;
+		if (ours < 0)
+			return ours;
+		if (ours)
+			uplink->devices[kept++] = index;
+	}
+	uplink->device_count = kept;
+	return 0;
+}
+
 int uplink_survey(struct uplink *uplink, struct error *err)
 {
 	struct rtnl *rtnl = NULL;
@@ -174,12 +257,14 @@ int uplink_survey(struct uplink *uplink, struct error *err)
 
 	if (r < 0)
 		return r;
-	struct survey survey = {.uplink = uplink, .err = err, .rtnl = rtnl};
+	struct survey survey = {.uplink = uplink, .err = err};
 	uplink->device_count = 0;
 	uplink->address_count = 0;
 	r = rtnl_dump(rtnl, RTM_GETROUTE, AF_INET, each_route, &survey, err);
 	if (r == 0)
 		r = rtnl_dump(rtnl, RTM_GETADDR, AF_INET, each_address, &survey, err);
+	if (r == 0)
+		r = keep_silent(rtnl, uplink, err);
 	rtnl_close(rtnl);
 	return r;
 }
@@ -213,8 +298,6 @@ int uplink_load(struct uplink *uplink, int directory, struct error *err)
 	    memchr(loaded.interface, '\0', sizeof(loaded.interface)) == NULL ||
 	    memchr(loaded.table, '\0', sizeof(loaded.table)) == NULL)
 		return error_say(err, EBADMSG, "network/%s in the state directory is not of this version", RECORD);
-	for (uint32_t i = 0; i < loaded.device_count; i++)
-		loaded.devices[i].name[sizeof(loaded.devices[i].name) - 1] = '\0';
 	*uplink = loaded;
 	return 0;
 }
@@ -254,69 +337,77 @@ static int with_nft(const struct uplink *uplink, bool install, struct error *err
 	return r;
 }
 
-static int configure(const struct uplink *uplink, struct error *err)
+static int configure(struct rtnl *rtnl, const struct uplink *uplink, struct error *err)
 {
 	const struct uplink_link link = link_of(uplink);
-	struct rtnl *rtnl = NULL;
-	int r = rtnl_open(&rtnl, err);
-
-	if (r < 0)
-		return r;
 	int index = links_index(rtnl, uplink->interface);
-	r = index == 0 ? error_say(err, ENODEV, "the uplink's far side is gone")
-		       : links_configure_far_end(rtnl, index, &link, uplink->network, uplink->prefix, err);
-	rtnl_close(rtnl);
+	char alias[ALIAS_SIZE];
+
+	if (index == 0)
+		return error_say(err, ENODEV, "the uplink's far side is gone");
+	write_alias(uplink, alias);
+	int r = links_set_alias(rtnl, index, alias, err);
+	if (r == 0)
+		r = links_configure_far_end(rtnl, index, &link, uplink->network, uplink->prefix, err);
+	if (r == 0)
+		r = write_forwarding(rtnl, (uint32_t)index, true, err);
+	for (uint32_t i = 0; r == 0 && i < uplink->device_count; i++)
+		r = write_forwarding(rtnl, uplink->devices[i], true, err);
 	return r;
 }
 
 int uplink_set_up(struct uplink *uplink, struct error *err)
 {
+	struct rtnl *rtnl = NULL;
 	/* The guard before the link is up, and forwarding last. */
 	int r = with_nft(uplink, true, err);
 
 	if (r == 0)
-		r = configure(uplink, err);
+		r = rtnl_open(&rtnl, err);
 	if (r == 0)
-		r = write_forwarding(uplink->interface, 1, err);
-	for (uint32_t i = 0; r == 0 && i < uplink->device_count; i++)
-		r = write_forwarding(uplink->devices[i].name, 1, err);
+		r = configure(rtnl, uplink, err);
+	rtnl_close(rtnl);
 	return r;
 }
 
-static int restore_forwarding(const struct uplink *uplink, struct error *err)
+static int restore_forwarding(struct rtnl *rtnl, const struct uplink *uplink, uint32_t own, struct error *err)
 {
 	int result = 0;
 
 	for (uint32_t i = 0; i < uplink->device_count; i++) {
-		const struct uplink_device *device = &uplink->devices[i];
 		struct error why = {0};
-		int r = device->old ? 0 : write_forwarding(device->name, 0, &why);
-		/* A device that is gone needs none. */
-		if (r < 0 && r != -ENOENT && result == 0)
+		int r = others_forward(rtnl, uplink->devices[i], own, &why);
+		if (r == 0)
+			r = write_forwarding(rtnl, uplink->devices[i], false, &why);
+		if (r < 0 && result == 0)
 			result = error_say(err, -r, "%s", why.text);
 	}
 	return result;
 }
 
-static void clear_link(const struct uplink *uplink)
+/* The link itself goes later, with the router: what would be in the way of a new one must not wait for that. */
+static int unconfigure(struct rtnl *rtnl, const struct uplink *uplink, struct error *err)
 {
 	const struct uplink_link link = link_of(uplink);
-	struct rtnl *rtnl = NULL;
+	const int index = links_index(rtnl, uplink->interface);
+	int r = restore_forwarding(rtnl, uplink, (uint32_t)index, err);
 
-	if (rtnl_open(&rtnl, NULL) < 0)
-		return;
-	int index = links_index(rtnl, uplink->interface);
-	if (index > 0)
+	if (index > 0) {
+		(void)links_set_alias(rtnl, index, "", NULL);
 		links_clear_far_end(rtnl, index, &link, uplink->network, uplink->prefix);
-	rtnl_close(rtnl);
+	}
+	return r;
 }
 
 int uplink_take_down(struct uplink *uplink, struct error *err)
 {
+	struct rtnl *rtnl = NULL;
 	/* Forwarding first, the guard last. */
-	int result = restore_forwarding(uplink, err);
+	int result = rtnl_open(&rtnl, err);
 
-	clear_link(uplink);
+	if (result == 0)
+		result = unconfigure(rtnl, uplink, err);
+	rtnl_close(rtnl);
 	int r = with_nft(uplink, false, result < 0 ? NULL : err);
 	return result < 0 ? result : r;
 }

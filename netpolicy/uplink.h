@@ -14,14 +14,8 @@
 #include "base/error.h"
 #include "netpolicy/pool.h"
 
-#define UPLINK_DEVICES_MAX   8
+#define UPLINK_DEVICES_MAX   16
 #define UPLINK_ADDRESSES_MAX 1024
-
-/* A device whose forwarding is turned on: before, it was old. */
-struct uplink_device {
-	char name[IFNAMSIZ];
-	uint32_t old;
-};
 
 /* What is written down. */
 struct uplink {
@@ -29,12 +23,22 @@ struct uplink {
 	char table[32];
 	uint32_t network, prefix; /* the pool */
 	uint32_t device_count, address_count;
-	struct uplink_device devices[UPLINK_DEVICES_MAX]; /* of the default route */
+	/*
+	 * Indices of the devices of its default route that do not forward by themselves: the answers come in over them.
+	 */
+	uint32_t devices[UPLINK_DEVICES_MAX];
 	uint32_t addresses[UPLINK_ADDRESSES_MAX]; /* the far end's own, host byte order */
 };
 
 /* Names of a state directory: mark tells it from others, number from its own former ones, which may not be gone yet. */
 void uplink_name(struct uplink *uplink, uint32_t mark, uint32_t number);
+
+/*
+ * From looking until it is set up, and while it is taken down: routers of several state directories may have the same far end, and turn on forwarding of
+ * the same device; the last one of them turns it off.  Any user can hold this lock, so it is waited for a moment only: what is lost without it
+ * is the exactness of that.  Its descriptor (closing it unlocks), or -1.
+ */
+int uplink_lock(int far_end);
 
 /*
  * Look at the far end (the caller is in it): its addresses, the devices of its default route.  0, or a negative errno with err set: EADDRINUSE when
