@@ -78,7 +78,7 @@ USES_saboteurs   := base model harness report saboteurs
 USES_shim        := base saboteurs
 USES_conformance := base model harness report suites adapters saboteurs conformance
 USES_testnet     := base testnet
-USES_bench       := base bench
+USES_bench       := base policy netpolicy bench
 # tests/ROOM/ may include what the room may, and the room itself.
 
 # The suite sees of runtime/policy the model and its parser, never a verdict table.
@@ -170,9 +170,16 @@ $(B)/oci-saboteur: $(SHIM_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -ljansson -o $@
 
-$(B)/bench-floor: $(call obj,base) $(call obj,bench)
+# Programs of the room bench: each has a main of its own.
+NETWORK_RULES_OBJ := $(B)/obj/bench/network_rules.o
+$(B)/bench-floor: $(call obj,base) $(filter-out $(NETWORK_RULES_OBJ),$(call obj,bench))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ -o $@
+
+NETWORK_RULES_SRC := $(wildcard netpolicy/nft*.c netpolicy/rules*.c netpolicy/hosts.c)
+$(B)/bench-network-rules: $(call obj,base) $(patsubst %.c,$(B)/obj/%.o,$(NETWORK_RULES_SRC)) $(NETWORK_RULES_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ $(AGENTCORE_LIBS) -o $@
 
 # The runtime with faults on purpose (runtime/base/fault.h): for tests, never installed.
 FAULTY_SRC := runtime/base/fault.c $(call src,netpolicy) $(call src,recipe)
@@ -224,7 +231,7 @@ $(B)/tests/$(1)/%: tests/$(1)/%.c $(foreach r,$(LINK_$(1)),$(call obj,$(r))) $(E
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call test_rules,$(r))))
 
-tests: $(TESTS) $(PROGRAMS) $(B)/agentcore-faults $(B)/bench-floor
+tests: $(TESTS) $(PROGRAMS) $(B)/agentcore-faults $(B)/bench-floor $(B)/bench-network-rules
 
 # --- Jobs ----------------------------------------------------------------------------------------
 conformance: all $(READY)
@@ -242,7 +249,7 @@ sanitize: $(TESTS) $(READY)
 coverage: all $(TESTS) $(READY)
 	@ci/coverage $(B) $(UNIT_TESTS)
 
-bench: all $(B)/agentcore-faults $(B)/bench-floor $(READY)
+bench: all $(B)/agentcore-faults $(B)/bench-floor $(B)/bench-network-rules $(READY)
 	@bench/compare-start --build $(B)
 	@bench/compare-limits --build $(B)
 

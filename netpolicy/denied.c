@@ -78,7 +78,12 @@ int denied_open(struct denied **denied, uint16_t group, struct error *err)
 	if (r < 0) {
 		nl_socket_free(socket);
 		free(fresh);
-		return error_set(err, to_errno(r), "NFLOG group %u", group);
+		int code = to_errno(r);
+		(void)error_set(err, code, "NFLOG group %u", group);
+		/* The kernel does not say which of the two it was. */
+		if (code == EPERM)
+			(void)error_hint(err, "CAP_NET_ADMIN is missing, or another process listens to the group");
+		return -code;
 	}
 	fresh->socket = socket;
 	*denied = fresh;
