@@ -93,7 +93,7 @@ static const struct refused {
 	{NAME_253 "a", "more than 253"},
 	{"b\xc3\xbc"
 	 "cher.example",
-	 "something stands behind"},
+	 "beyond ASCII"},
 	{"\xc3\xbc.example", "beyond ASCII"},
 	{"*", "a * that is not"},
 	{"*.", "not a host name"},
@@ -145,6 +145,8 @@ static const struct refused {
 	{"a.0x1f", "neither an address"},
 	{"1.2.3.4 ", "neither an address"},
 	{"::1", "IPv6"},
+	{"2001:db8:1:2:3:4:5:6", "IPv6"},
+	{"[2001:db8::1]:443", "IPv6"},
 	{"[::1]:80", "IPv6"},
 	{"fe80::1%eth0", "IPv6"},
 	{"::ffff:169.254.169.254", "IPv6"},
