@@ -40,7 +40,7 @@ CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanit
 endif
 
 # --- Rooms: name, folder, and the rooms whose headers it may include -----------------------------
-ROOMS := base policy enforce audit oci netpolicy resolver recipe probes harness suites adapters report saboteurs shim conformance testnet bench
+ROOMS := base policy enforce audit oci netpolicy resolver recipe probes harness suites adapters report saboteurs shim conformance testnet bench fuzz
 
 DIR_base        := runtime/base
 DIR_policy      := runtime/policy
@@ -60,6 +60,7 @@ DIR_shim        := conformance/saboteurs/shim
 DIR_conformance := conformance
 DIR_testnet     := fixtures/network
 DIR_bench       := bench
+DIR_fuzz        := tests/fuzz
 
 USES_base        := base
 USES_policy      := base policy
@@ -79,6 +80,7 @@ USES_shim        := base saboteurs
 USES_conformance := base model harness report suites adapters saboteurs conformance
 USES_testnet     := base testnet
 USES_bench       := base policy netpolicy bench
+USES_fuzz        := base policy netpolicy resolver
 # tests/ROOM/ may include what the room may, and the room itself.
 
 # The suite sees of runtime/policy the model and its parser, never a verdict table.
@@ -87,13 +89,14 @@ MODEL_HEADERS := policy.h
 # --- What must be installed: asked (a few milliseconds) before jobs that promise to set up ---------
 # Parsing this file needs nothing but make; no object is compiled before the packages are there.
 SETS_conformance := build run
-SETS_check       := build run test
+SETS_check       := build run test fuzz
 SETS_coverage    := build run test coverage
 SETS_sanitize    := build run test
 SETS_bench       := build test
 SETS_soak        := build run
 SETS_docs        := build run test
 SETS_lint        := build test lint
+SETS_fuzz        := build fuzz
 NEEDED_SETS      := $(sort $(foreach g,$(MAKECMDGOALS),$(SETS_$(g))))
 READY            := $(if $(NEEDED_SETS),ready)
 ready:
@@ -231,13 +234,30 @@ $(B)/tests/$(1)/%: tests/$(1)/%.c $(foreach r,$(LINK_$(1)),$(call obj,$(r))) $(E
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call test_rules,$(r))))
 
+# --- Fuzzing: tests/fuzz/NAME_fuzz.c -> build/fuzz/NAME, with the code that reads what others wrote ----
+FUZZ_SECONDS := 20
+FUZZERS      := $(patsubst tests/fuzz/%_fuzz.c,$(B)/fuzz/%,$(call src,fuzz))
+FUZZED_SRC   := $(filter-out %/main.c,$(foreach r,base policy resolver,$(call src,$(r)))) $(patsubst %,netpolicy/%.c,hosts denied_packet resolver_wire)
+FUZZED_OBJ   := $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZED_SRC))
+FUZZ_CFLAGS  := $(BASE_CFLAGS) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+$(B)/fuzz/obj/%.o: %.c $(B)/flags | $(B)/inc/fuzz/.stamp $(READY)
+	@mkdir -p $(@D)
+	$(call say,CC,$< for fuzzing)
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -I$(B)/inc/fuzz -MMD -MP -c $< -o $@
+# An archive, so that a target has no more than it reaches.
+$(B)/fuzz/fuzzed.a: $(FUZZED_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%_fuzz.o $(B)/fuzz/fuzzed.a
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -lldns -lcrypto $(AGENTCORE_LIBS) -o $@
+
 tests: $(TESTS) $(PROGRAMS) $(B)/agentcore-faults $(B)/bench-floor $(B)/bench-network-rules
 
 # --- Jobs ----------------------------------------------------------------------------------------
 conformance: all $(READY)
 	@ci/conformance $(B)
 
-check: all tests $(READY)
+check: all tests $(FUZZERS) $(READY)
 	@CASES_TEST=$(filter $(CASES_TEST),$(TESTS)) ci/check $(B) $(UNIT_TESTS)
 
 unit: $(TESTS)
@@ -252,6 +272,9 @@ coverage: all $(TESTS) $(READY)
 bench: all $(B)/agentcore-faults $(B)/bench-floor $(B)/bench-network-rules $(READY)
 	@bench/compare-start --build $(B)
 	@bench/compare-limits --build $(B)
+
+fuzz: $(FUZZERS) $(READY)
+	@ci/fuzz $(B) $(FUZZ_SECONDS)
 
 soak: $(B)/agentcore $(READY)
 	@CROWD=200 BUILD=$(B) bash tests/cli/crowd_test.sh
@@ -316,6 +339,7 @@ help:
 	@echo 'make coverage      line coverage in build/coverage/html'
 	@echo 'make sanitize      the cmocka programs under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make bench         start-up time against the floor, crun and bwrap; what limits add to it'
+	@echo 'make fuzz          each fuzz target for FUZZ_SECONDS=20: policies, allowlist, DNS messages, logged packets'
 	@echo 'make soak          200 sandboxes with limits at once: all end as they must, nothing is left'
 	@echo 'make install       PREFIX=/usr/local DESTDIR='
 	@echo 'make format        rewrite the sources with clang-format; format-check only reports'
@@ -324,7 +348,7 @@ help:
 	@echo 'Variables: V=1 shows commands, B=DIR builds elsewhere, CFLAGS=, CC='
 
 FORCE:
-.PHONY: all tests unit check conformance coverage sanitize bench soak docs tidy lint format format-check install clean help ready FORCE
+.PHONY: all tests unit check conformance coverage sanitize fuzz bench soak docs tidy lint format format-check install clean help ready FORCE
 
 # Dependencies on headers, as the compiler saw them.
 -include $(shell test -d $(B) && find $(B) -name '*.d')

@@ -221,6 +221,8 @@ static int read_name(const char *at, struct host_rule *rule, struct error *err)
 		rule->name[used++] = *at++;
 	}
 	rule->name[used] = '\0';
+	if ((unsigned char)*at >= 0x80 || *at == '*')
+		return refuse_name(whole, err);
 	if (is_numeric(at - length, length))
 		return refuse(err, "neither an address in four decimal parts nor a name",
 			      "write addresses as a.b.c.d, without leading zeros");

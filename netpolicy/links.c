@@ -127,10 +127,15 @@ struct u8_row {
 	uint8_t value;
 };
 
-/* No protocol of its own, no state that a sandbox could fill, no detour through other people's rules. */
+/*
+ * No state that a sandbox could fill, no detour through other people's rules.  VLAN filtering is off by default, and turning it off is
+ * refused by a kernel that does not have it.
+ */
 static const struct u8_row bridge_rows[] = {
-	{IFLA_BR_VLAN_FILTERING, 0},    {IFLA_BR_MCAST_SNOOPING, 0},    {IFLA_BR_NF_CALL_IPTABLES, 0},
-	{IFLA_BR_NF_CALL_IP6TABLES, 0}, {IFLA_BR_NF_CALL_ARPTABLES, 0},
+	{IFLA_BR_MCAST_SNOOPING, 0},
+	{IFLA_BR_NF_CALL_IPTABLES, 0},
+	{IFLA_BR_NF_CALL_IP6TABLES, 0},
+	{IFLA_BR_NF_CALL_ARPTABLES, 0},
 };
 
 /* To the gateway alone, by the one static entry: nothing is learned and nothing is flooded. */
@@ -199,6 +204,16 @@ int links_configure_far_end(struct rtnl *rtnl, int index, const struct uplink_li
 	put_neighbour(rtnl, index, uplink->address, mac, "far end's neighbour");
 	put_route(rtnl, RTM_NEWROUTE, index, pool, prefix, uplink->address, "far end's route to the pool");
 	settle(rtnl, index, "far end's link");
+	return rtnl_commit(rtnl, err);
+}
+
+int links_set_alias(struct rtnl *rtnl, int index, const char *alias, struct error *err)
+{
+	const struct ifinfomsg link = {.ifi_index = index};
+
+	rtnl_begin(rtnl);
+	rtnl_message(rtnl, RTM_NEWLINK, 0, &link, sizeof(link), "far end's link");
+	rtnl_text(rtnl, IFLA_IFALIAS, alias);
 	return rtnl_commit(rtnl, err);
 }
 

@@ -38,6 +38,9 @@ int links_configure_far_end(struct rtnl *rtnl, int index, const struct uplink_li
 void links_clear_far_end(struct rtnl *rtnl, int index, const struct uplink_link *uplink, uint32_t pool,
 			 unsigned prefix);
 
+/* A text that the link carries; "": none. */
+int links_set_alias(struct rtnl *rtnl, int index, const char *alias, struct error *err);
+
 struct port_link {
 	int index;
 	uint32_t address; /* of the sandbox */

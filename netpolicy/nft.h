@@ -80,6 +80,10 @@ typedef int nft_each(void *context, const struct nlmsghdr *message);
  */
 int nft_ask(struct nft *nft, nft_each *each, void *context);
 
+/* Forget what was read; and whether answers since then were of different generations of the rules, so that they do not belong together. */
+void nft_watch(struct nft *nft);
+bool nft_changed(const struct nft *nft);
+
 /* The attributes of a message of nf_tables.  0 or -EBADMSG. */
 int nft_parse(const struct nlmsghdr *message, struct nlattr **attributes, int max);
 uint8_t nft_family(const struct nlmsghdr *message);

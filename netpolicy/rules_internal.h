@@ -41,4 +41,11 @@ int rules_ensure_log_chains(struct nft *nft, unsigned slot, struct error *err);
 struct nlattr *elements_start(struct nft *nft, uint16_t type, uint8_t family, const char *set, uint16_t flags);
 struct nlattr *element_start(struct nft *nft, const void *key, size_t length);
 
+/* A list that would get too long for one attribute goes on in another message. */
+#define RULES_LIST_MAX (60 * 1024u)
+
+/* rules_pin on kernels that cannot give an element a new time. */
+int rules_replace_pins(struct nft *nft, const struct rules_sandbox *sandbox, const struct rules_pin *pins, size_t count,
+		       struct error *err);
+
 #endif

@@ -67,7 +67,7 @@ static bool full_network(const struct policy *policy)
 
 static bool unused_hosts(const struct policy *policy)
 {
-	return policy->allowed_hosts.count > 0 && policy->network != NETWORK_RESTRICTED;
+	return policy->allowed_hosts.count > 0 && policy->network == NETWORK_NONE;
 }
 
 static bool clone3_unguarded(const struct policy *policy)
@@ -89,7 +89,7 @@ static const struct {
 	 "clone3 without a user namespace makes any namespace: its flags cannot be filtered"},
 	{full_network, "$.resource_limits.network_access",
 	 "full reaches the whole internet; name allowed_hosts instead"},
-	{unused_hosts, "$.sandbox.allowed_hosts", "has an effect with restricted network access alone"},
+	{unused_hosts, "$.sandbox.allowed_hosts", "has no effect with network access none"},
 };
 
 /* --- Rules for each item ------------------------------------------------------------------------------- */

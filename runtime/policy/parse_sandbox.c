@@ -6,7 +6,8 @@
 #include "policy/parse.h"
 #include "policy/string_list.h"
 
-#define HOST_MAX 253 /* the longest name that DNS has */
+#define HOST_MAX  253 /* the longest name that DNS has */
+#define HOSTS_MAX 256 /* each is up to eight elements of the kernel's sets, sent in one batch at the start */
 
 static int read_allow_network(struct document *document, const struct place *place, json_t *value)
 {
@@ -41,6 +42,11 @@ static int read_permission(struct document *document, const struct place *place,
 
 static int read_hosts(struct document *document, const struct place *place, json_t *value)
 {
+	if (json_array_size(value) > HOSTS_MAX) {
+		(void)refuse(document, place, "%zu entries, at most %d are possible", json_array_size(value),
+			     HOSTS_MAX);
+		return error_hint(document->err, "allow networks, or *.NAME for all subdomains of a name");
+	}
 	return read_strings(document, place, value, read_host);
 }
 

@@ -95,6 +95,7 @@ static const struct refused {
 	 "cher.example",
 	 "beyond ASCII"},
 	{"\xc3\xbc.example", "beyond ASCII"},
+	{"a*.example", "a * that is not"},
 	{"*", "a * that is not"},
 	{"*.", "not a host name"},
 	{"*.*.example.com", "a * that is not"},
