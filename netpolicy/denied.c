@@ -6,9 +6,9 @@
 #include <linux/if_ether.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
+#include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <netlink/netfilter/log.h>
-#include <netlink/netfilter/log_msg.h>
 #include <netlink/netfilter/nfnl.h>
 #include <netlink/netlink.h>
 #include <stdlib.h>
@@ -95,25 +95,31 @@ int denied_fd(const struct denied *denied)
 	return nl_socket_get_fd(denied->socket);
 }
 
-/* libnl's parser of the message takes the attributes apart; their contents are looked at here. */
+/* libnl's own object of a log message drags its library of links into a static program, for names that nobody prints. */
 static int read_message(struct nlmsghdr *header, struct denied_flow *flow)
 {
-	struct nfnl_log_msg *message = NULL;
-	int length = 0;
+	static struct nla_policy policy[NFULA_MAX + 1] = {
+		[NFULA_PACKET_HDR] = {.minlen = sizeof(struct nfulnl_msg_packet_hdr)},
+		[NFULA_MARK] = {.type = NLA_U32},
+	};
+	struct nlattr *attributes[NFULA_MAX + 1];
 
 	if (NFNL_SUBSYS_ID(header->nlmsg_type) != NFNL_SUBSYS_ULOG ||
-	    NFNL_MSG_TYPE(header->nlmsg_type) != NFULNL_MSG_PACKET || nfnlmsg_log_msg_parse(header, &message) < 0)
+	    NFNL_MSG_TYPE(header->nlmsg_type) != NFULNL_MSG_PACKET ||
+	    nlmsg_parse(header, sizeof(struct nfgenmsg), attributes, NFULA_MAX, policy) < 0 ||
+	    !attributes[NFULA_PACKET_HDR])
 		return -EPROTO;
-	uint32_t mark = nfnl_log_msg_get_mark(message);
+	const struct nfgenmsg *family = nlmsg_data(header);
+	const struct nfulnl_msg_packet_hdr *packet = nla_data(attributes[NFULA_PACKET_HDR]);
+	uint32_t mark = attributes[NFULA_MARK] ? ntohl(nla_get_u32(attributes[NFULA_MARK])) : REFUSAL_NONE;
 	*flow = (struct denied_flow){
 		.refusal = mark < REFUSAL_COUNT ? (enum refusal)mark : REFUSAL_NONE,
-		.frame = nfnl_log_msg_get_family(message) == AF_BRIDGE,
-		.ethertype = ntohs(nfnl_log_msg_get_hwproto(message)),
+		.frame = family->nfgen_family == AF_BRIDGE,
+		.ethertype = ntohs(packet->hw_protocol),
 	};
-	const uint8_t *payload = nfnl_log_msg_get_payload(message, &length);
-	if (payload && length > 0 && (!flow->frame || flow->ethertype == ETH_P_IP))
-		denied_read_packet(payload, (size_t)length, flow);
-	nfnl_log_msg_put(message);
+	const struct nlattr *payload = attributes[NFULA_PAYLOAD];
+	if (payload && (!flow->frame || flow->ethertype == ETH_P_IP))
+		denied_read_packet(nla_data(payload), (size_t)nla_len(payload), flow);
 	return 0;
 }
 

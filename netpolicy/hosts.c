@@ -110,7 +110,8 @@ static int refuse(struct error *err, const char *what, const char *hint)
 	return -EINVAL;
 }
 
-#define FORMS "write a name, *.NAME, an address a.b.c.d or a network a.b.c.d/BITS, each with an optional :PORT"
+#define A_LABEL "write the name's A-label form, \"xn--...\""
+#define FORMS   "write a name, *.NAME, an address a.b.c.d or a network a.b.c.d/BITS, each with an optional :PORT"
 
 /* ":PORT" or nothing.  Both colons of an IPv6 address end here too. */
 static int read_port(const char *at, uint16_t *port, struct error *err)
@@ -123,6 +124,8 @@ static int read_port(const char *at, uint16_t *port, struct error *err)
 		if (!end || *end || value == 0 || value > UINT16_MAX)
 			return refuse(err, "its port is not a number from 1 to 65535", FORMS);
 	}
+	if ((unsigned char)*end >= 0x80)
+		return refuse(err, "characters beyond ASCII", A_LABEL);
 	if (*end)
 		return refuse(err, "something stands behind it", FORMS);
 	*port = (uint16_t)value;
@@ -187,7 +190,7 @@ static int refuse_name(const char *at, struct error *err)
 {
 	for (const char *c = at; *c; c++)
 		if ((unsigned char)*c >= 0x80)
-			return refuse(err, "characters beyond ASCII", "write the name's A-label form, \"xn--...\"");
+			return refuse(err, "characters beyond ASCII", A_LABEL);
 	if (strchr(at, '*'))
 		return refuse(err, "a * that is not the whole first label", "write *.NAME for all subdomains of NAME");
 	return refuse(err, "not a host name: labels of letters, digits, - and _, 1 to 63 of them", FORMS);
@@ -231,12 +234,21 @@ static int read_name(const char *at, struct host_rule *rule, struct error *err)
 	return read_port(*at == '.' ? at + 1 : at, &rule->port, err);
 }
 
+/* For the message alone: none of these is accepted anyway. */
+static bool is_six(const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	return text[0] == '[' || strstr(text, "::") ||
+	       (colon && strchr(colon + 1, ':') && !text[strspn(text, "0123456789abcdefABCDEF:.")]);
+}
+
 int host_rule_parse(const char *text, struct host_rule *rule, struct error *err)
 {
 	struct host_rule read;
 	uint32_t address;
 
-	if (strstr(text, "::") || text[0] == '[')
+	if (is_six(text))
 		return refuse(err, "an IPv6 address: IPv6 is off in sandboxes", "allow the IPv4 address or the name");
 	const char *behind = read_address(text, &address);
 	bool network = behind && (!*behind || *behind == '/' || *behind == ':');

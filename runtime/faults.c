@@ -25,6 +25,31 @@ void fault_network(struct rules_sandbox *rules)
 		rules->requests *= 2;
 }
 
+#define ADDED_HOSTS 64
+
+const struct host_list *fault_hosts(const struct host_list *hosts)
+{
+	static struct host_rule rules[ADDED_HOSTS];
+	static struct host_list all = {rules, 0};
+
+	if (!fault_wished("break", FAULT_ANSWERS_ALL) || hosts->count >= ADDED_HOSTS)
+		return hosts;
+	memcpy(rules, hosts->rules, hosts->count * sizeof(rules[0]));
+	rules[hosts->count] = (struct host_rule){.kind = HOST_NETWORK};
+	all.count = hosts->count + 1;
+	return &all;
+}
+
+#define LATER_MS 300
+
+bool fault_later(void)
+{
+	if (fork() != 0)
+		return false;
+	(void)poll(NULL, 0, LATER_MS);
+	return true;
+}
+
 void fault_hold(char *arguments, size_t size)
 {
 	if (!fault_wished("break", FAULT_STORAGE_HELD) || fork() != 0)

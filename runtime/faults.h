@@ -35,13 +35,22 @@
 #define FAULT_EXEC_WALL_DOUBLED  "exec-wall-doubled"
 
 #define FAULT_NAMES_ALL        "names-all" /* resolver: every name is forwarded and answered */
+#define FAULT_ANSWERS_ALL      "answers-all" /* resolver: private addresses in answers are kept */
 #define FAULT_PIN_NEVER        "pin-never" /* the answer leaves, and the kernel was not told */
+#define FAULT_PIN_LATE         "pin-late" /* the answer leaves before the kernel is told */
 #define FAULT_FULL             "network-full" /* start: restricted is full */
 #define FAULT_REQUESTS_DOUBLED "requests-doubled"
 
 /* What stage_link is made to ask for. */
 struct rules_sandbox;
 void fault_network(struct rules_sandbox *rules);
+
+/* What the resolver is told to be allowed under answers-all: a network that holds every address. */
+struct host_list;
+const struct host_list *fault_hosts(const struct host_list *hosts);
+
+/* Under pin-late: true in a child of its own, some time later; in the caller at once false, and it must say that all is well. */
+bool fault_later(void);
 
 /* What stage_cgroup is made to ask for under limits-doubled: twice of everything. */
 void fault_double(struct limits *limits);

@@ -180,7 +180,7 @@ int stage_resolver(struct sandbox *sandbox, struct error *err)
 		.servers = servers,
 		.server_count = (size_t)count,
 		.mode = fault_wished("break", FAULT_NAMES_ALL) ? NETWORK_FULL : sandbox->policy->network,
-		.hosts = &network->hosts,
+		.hosts = fault_hosts(&network->hosts),
 	};
 	r = resolver_start(&network->resolver, &options, err);
 	(void)close(sockets[0]);

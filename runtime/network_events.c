@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "recipe/faults.h"
 #include "recipe/monitor_private.h"
@@ -37,6 +38,11 @@ static int pin(void *context, const struct rules_pin *pins, size_t count)
 
 	if (fault_wished("break", FAULT_PIN_NEVER))
 		return 0;
+	if (fault_wished("break", FAULT_PIN_LATE)) {
+		if (fault_later())
+			_exit(rules_pin(router_nft(network->router), &network->rules, pins, count, &err) < 0);
+		return 0;
+	}
 	return rules_pin(router_nft(network->router), &network->rules, pins, count, &err);
 }
 

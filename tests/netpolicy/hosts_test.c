@@ -146,6 +146,8 @@ static const struct refused {
 	{"a.0x1f", "neither an address"},
 	{"1.2.3.4 ", "neither an address"},
 	{"::1", "IPv6"},
+	{"2001:db8:1:2:3:4:5:6", "IPv6"},
+	{"[2001:db8::1]:443", "IPv6"},
 	{"[::1]:80", "IPv6"},
 	{"fe80::1%eth0", "IPv6"},
 	{"::ffff:169.254.169.254", "IPv6"},
