@@ -111,6 +111,16 @@ try: socket.gethostbyname('wild.example.test')
 except OSError: print('not itself')"
 expect "subdomains, not the name itself" 0 '^not itself$'
 
+# A stage that fails: nothing runs, and the router goes again.
+for stage in address link resolver interface resolver-sockets await-resolver execute; do
+	AGENTCORE_FAULT=fail:$stage run on_host "$build/agentcore-faults" run --root "$state" --audit-dir "$audit" --dns 198.51.100.53 \
+		--allow-host api.example.test -- /bin/echo started
+	[ "$status" -ge 125 ] && [ "$status" -le 126 ] && [ -z "$output" ]
+	ok "a failure of $stage ends the start" $? "exit status $status: $output $errors"
+	[ "$(on_host nft list ruleset)" = "$rules_before" ]
+	ok "and leaves no rules" $?
+done
+
 # Several at once share one router, and the last one takes it away.
 pids=()
 for i in 1 2 3 4 5 6 7 8; do

@@ -24,6 +24,9 @@ masks|standard|filesystem.*.masked.*
 seal-root|standard|filesystem.*.read-only.*
 forbid-namespaces|standard|namespaces.*.create.*
 loopback|standard|namespaces.*.net.*
+address|standard|network.*.allowed.tcp
+link|standard|network.*.allowed.tcp
+interface|standard|network.*.allowed.tcp
 host-name|standard|namespaces.*.uts.*
 hide-init|standard|processes.*
 init-descriptors|standard|namespaces.*.pid.*
@@ -54,6 +57,9 @@ channels         without them the sides cannot speak: the start fails
 go               PID 1 waits for it
 await-go         a race: the maps may or may not be written in time
 die-with-monitor has a second road: PID 1 sees its control socket end (without both: the saboteur outlives-monitor)
+resolver         await-resolver waits for it
+resolver-sockets the resolver waits for them
+await-resolver   a race: names that are asked for too early wait in the socket
 lock-pipe        await-lock reads it: the start fails
 await-lock       a race: CMD may or may not meet an unlocked PID 1
 capabilities     exec of uid 0 sets the sets anew from the bounding set

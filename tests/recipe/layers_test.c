@@ -47,8 +47,7 @@ static void refusals_name_what_and_why(void **state)
 		const char *json, *text;
 	} rows[] = {
 		{"{\"security_profile\": {\"apparmor_fallback\": \"refuse\"}}", "AppArmor is not available"},
-		{"{\"resource_limits\": {\"network_access\": \"full\"}}", "network_access full"},
-		{"{\"sandbox\": {\"allowed_hosts\": [\"example.com\"]}}", "network_access restricted"},
+		{"{\"sandbox\": {\"allowed_hosts\": [\"example.com\", \"169.254.169.254\"]}}", "allowed_hosts[1]"},
 		{"{\"resource_limits\": {\"max_memory_mb\": 16000000}}", "max_memory_mb"},
 		{"{\"resource_limits\": {\"max_cpu_cores\": 4096}}", "max_cpu_cores"},
 	};
