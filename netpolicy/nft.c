@@ -40,8 +40,8 @@ int nft_open(struct nft **result, struct error *err)
 	if (!nft)
 		return error_set(err, ENOMEM, "connection to nf_tables");
 	nft->socket = nl_socket_alloc();
-	nft->answer = malloc(NFT_ANSWER_MAX);
-	int r = nft->socket && nft->answer ? 0 : error_set(err, ENOMEM, "connection to nf_tables");
+	nft->answers = malloc((size_t)NFT_ANSWERS * NFT_ANSWER_MAX);
+	int r = nft->socket && nft->answers ? 0 : error_set(err, ENOMEM, "connection to nf_tables");
 	if (r == 0) {
 		errno = 0;
 		r = connect_socket(nft, err);
@@ -61,7 +61,7 @@ void nft_close(struct nft *nft)
 	nl_socket_free(nft->socket);
 	free(nft->batch);
 	free(nft->messages);
-	free(nft->answer);
+	free(nft->answers);
 	free(nft);
 }
 
@@ -80,23 +80,43 @@ int nft_send(struct nft *nft, const void *data, size_t length)
 	do
 		n = sendto(fd, data, length, 0, (const struct sockaddr *)&kernel, sizeof(kernel));
 	while (n < 0 && errno == EINTR);
+	nft->drained = false;
 	return n < 0 ? -errno : 0;
 }
 
-/*
- * The kernel has answered when send returns, so nothing is waited for: -EAGAIN means that there is no more.
- * MSG_TRUNC would tell of an answer that is cut off.
- */
-ssize_t nft_receive(struct nft *nft)
+static int read_answers(struct nft *nft)
 {
-	ssize_t n = 0;
+	struct iovec at[NFT_ANSWERS];
+	struct mmsghdr messages[NFT_ANSWERS] = {0};
+	int n = 0;
 
+	for (size_t i = 0; i < NFT_ANSWERS; i++) {
+		at[i] = (struct iovec){nft->answers + i * NFT_ANSWER_MAX, NFT_ANSWER_MAX};
+		messages[i].msg_hdr.msg_iov = &at[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
+	}
 	do
-		n = recv(nl_socket_get_fd(nft->socket), nft->answer, NFT_ANSWER_MAX, MSG_DONTWAIT | MSG_TRUNC);
+		n = recvmmsg(nl_socket_get_fd(nft->socket), messages, NFT_ANSWERS, MSG_DONTWAIT, NULL);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	return (size_t)n > NFT_ANSWER_MAX ? -EMSGSIZE : n;
+	for (int i = 0; i < n; i++)
+		nft->lengths[i] = messages[i].msg_hdr.msg_flags & MSG_TRUNC ? -EMSGSIZE : (ssize_t)messages[i].msg_len;
+	nft->answer = 0;
+	nft->answer_count = (size_t)n;
+	nft->drained = n < NFT_ANSWERS;
+	return 0;
+}
+
+ssize_t nft_receive(struct nft *nft, struct nlmsghdr **answer)
+{
+	if (nft->answer == nft->answer_count) {
+		int r = nft->drained ? -EAGAIN : read_answers(nft);
+		if (r < 0)
+			return r;
+	}
+	*answer = (void *)(nft->answers + nft->answer * NFT_ANSWER_MAX);
+	return nft->lengths[nft->answer++];
 }
 
 /* The name of the expression that the kernel points to in our message. */
@@ -163,14 +183,14 @@ static int collect(struct nft *nft, struct error *err)
 	int result = 0;
 
 	for (size_t reads = 0; reads <= nft->count + ANSWERS_MAX; reads++) {
-		ssize_t n = nft_receive(nft);
+		struct nlmsghdr *header = NULL;
+		ssize_t n = nft_receive(nft, &header);
 		if (n == -EAGAIN)
 			break;
 		if (n < 0)
 			return error_set(err, (int)-n, "answer of nf_tables");
 		int left = (int)n;
-		for (struct nlmsghdr *header = (void *)nft->answer; nlmsg_ok(header, left);
-		     header = nlmsg_next(header, &left)) {
+		for (; nlmsg_ok(header, left); header = nlmsg_next(header, &left)) {
 			if (header->nlmsg_type != NLMSG_ERROR ||
 			    header->nlmsg_len < (unsigned)nlmsg_size(sizeof(struct nlmsgerr)) ||
 			    header->nlmsg_seq - nft->sequence >= nft->count)

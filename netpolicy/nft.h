@@ -75,8 +75,8 @@ void nft_plan_clear(struct nft_plan *plan);
 typedef int nft_each(void *context, const struct nlmsghdr *message);
 
 /*
- * Ask what the one message in the batch asks (NFT_MSG_GET*, with NLM_F_DUMP or without) and hand over the answers.  0, -EINTR (the rules changed
- * meanwhile: the caller starts anew), what each returned, or another negative errno.
+ * Ask what the messages in the batch ask (NFT_MSG_GET*: one with NLM_F_DUMP, or several without) and hand over the answers.  0, -EINTR (the rules
+ * changed meanwhile: the caller starts anew), the first negative result of each or of the kernel, or another negative errno.
  */
 int nft_ask(struct nft *nft, nft_each *each, void *context);
 

@@ -7,7 +7,9 @@
 
 #include "netpolicy/nft.h"
 
-#define NFT_ANSWER_MAX (64 * 1024u)
+/* The kernel makes a datagram of a dump no longer than 32 KiB.  So many of them are read by one call. */
+#define NFT_ANSWER_MAX (32 * 1024u)
+#define NFT_ANSWERS    4
 
 struct nl_sock;
 
@@ -22,7 +24,12 @@ struct nft {
 	int failed; /* negative errno: something did not fit */
 
 	uint32_t sequence; /* of the batch's first message */
-	unsigned char *answer;
+
+	/* Answers that are read: the current one, and those behind it. */
+	unsigned char *answers;
+	ssize_t lengths[NFT_ANSWERS]; /* negative errno: it was cut off */
+	size_t answer, answer_count;
+	bool drained; /* there were no more */
 
 	uint16_t generation; /* of the rules, as the first answer since nft_watch told */
 	bool generation_known, changed;
@@ -35,6 +42,10 @@ size_t nft_used(const struct nft *nft);
 void nft_end(struct nft *nft);
 
 int nft_send(struct nft *nft, const void *data, size_t length);
-ssize_t nft_receive(struct nft *nft);
+/*
+ * The next answer: its length, -EAGAIN where there is none, or another negative errno.  The kernel has answered when send returns, and a dump goes
+ * on while it is read, so nothing is waited for.
+ */
+ssize_t nft_receive(struct nft *nft, struct nlmsghdr **answer);
 
 #endif

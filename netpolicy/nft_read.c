@@ -48,31 +48,42 @@ static int take(struct nft *nft, const struct nlmsghdr *header, nft_each *each, 
 	return each(context, header);
 }
 
+/* Questions stand alone, without a batch around.  One dump at a time; what is no dump ends with an acknowledgement of the last. */
+static int send_questions(struct nft *nft)
+{
+	struct nlmsghdr *last = nft->failed < 0 || nft->count < 2 ? NULL : nft_message_at(nft, nft->count - 1);
+
+	if (!last)
+		return nft->failed < 0 ? nft->failed : -EINVAL;
+	for (size_t i = 1; i < nft->count; i++) {
+		if ((nft_message_at(nft, i)->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && nft->count > 2)
+			return -EINVAL;
+	}
+	if ((last->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+		last->nlmsg_flags |= NLM_F_ACK;
+	return nft_send(nft, nft_message_at(nft, 1), nft_used(nft) - nft->messages[1].offset);
+}
+
 int nft_ask(struct nft *nft, nft_each *each, void *context)
 {
-	if (nft->failed < 0)
-		return nft->failed;
-	if (nft->count != 2)
-		return -EINVAL;
-	/* A question stands alone; one that is no dump ends with an acknowledgement. */
-	struct nlmsghdr *question = nft_message_at(nft, 1);
-	if ((question->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
-		question->nlmsg_flags |= NLM_F_ACK;
-	int r = nft_send(nft, question, question->nlmsg_len);
+	int r = send_questions(nft);
+
 	if (r < 0)
 		return r;
+	const uint32_t first = nft_message_at(nft, 1)->nlmsg_seq, last = first + (uint32_t)nft->count - 2;
 	/* To the end also after a failure: what is left would be taken for the answer to the next question. */
 	for (bool ended = false; !ended;) {
-		ssize_t n = nft_receive(nft);
+		struct nlmsghdr *header = NULL;
+		ssize_t n = nft_receive(nft, &header);
 		if (n < 0)
 			return r < 0 ? r : n == -EAGAIN ? -EPROTO : (int)n;
 		int left = (int)n;
-		for (struct nlmsghdr *header = (void *)nft->answer; nlmsg_ok(header, left);
-		     header = nlmsg_next(header, &left)) {
-			if (header->nlmsg_seq != question->nlmsg_seq)
+		for (; nlmsg_ok(header, left); header = nlmsg_next(header, &left)) {
+			if (header->nlmsg_seq - first > last - first)
 				continue;
 			int taken = take(nft, header, each, context);
-			ended |= header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR;
+			ended |= header->nlmsg_seq == last &&
+				 (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR);
 			if (taken < 0 && r == 0)
 				r = taken;
 		}

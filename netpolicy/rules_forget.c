@@ -103,13 +103,11 @@ static int look(void *context, const struct nlmsghdr *message)
 	return 0;
 }
 
-#define TRIES 100 /* others add their elements meanwhile */
-
 static int find(struct nft *nft, struct found *found)
 {
 	int r = -EINTR;
 
-	for (int i = 0; i < TRIES && r == -EINTR; i++) {
+	for (int i = 0; i < RULES_TRIES && r == -EINTR; i++) {
 		found->count = 0;
 		nft_begin(nft);
 		nft_message(nft, NFT_MSG_GETSETELEM, found->in->family, NLM_F_DUMP, found->in->set);

@@ -9,6 +9,11 @@
 #define RULES_TABLE     "agentcore"
 #define RULES_CHAIN_MAX 32
 
+/* How often a question is asked anew: others add their elements meanwhile, and then a dump is torn. */
+#define RULES_TRIES 100
+
+#define RULES_CHANGED_HINT "end all sandboxes of this state directory: the next one makes a new router"
+
 /* Sets of the sandboxes' elements.  Addresses and ports are in network byte order, marks and indices in the host's. */
 #define SET_SOURCES "sources" /* bridge: port index . MAC, padded to 8 . address */
 #define SET_DENIED  "denied" /* bridge: port index, ip: address -> slot; counts what is refused */
@@ -32,10 +37,18 @@ const char *rules_allowed_set(unsigned prefix, bool port);
 /* Put everything static into the batch that is begun: what rules_install sends and rules_verify expects. */
 void rules_plan(struct nft *nft, const struct rules_router *router);
 
-/* The chain that logs for a slot, and its rule; to make it where there is none. */
-void rules_log_chain_name(unsigned slot, char name[RULES_CHAIN_MAX]);
-void rules_plan_log_rule(struct nft *nft, uint8_t family, unsigned slot, const char *name);
+/*
+ * The chain that logs for a slot: to make it where there is none.  0; -EBADMSG where it is there and is not as it should be, or another negative errno.
+ * Its rule jumps to CHAIN_LOGGED, so that the kernel's count of uses of that one tells how many log chains there are.
+ */
+#define CHAIN_LOGGED "logged"
+#define LOG_CHAIN    "log-%u"
 int rules_ensure_log_chains(struct nft *nft, unsigned slot, struct error *err);
+
+/* Attributes that are sent against attributes that the kernel tells: values, nests, lists of expressions. */
+bool rules_same_value(const struct nlattr *ours, const struct nlattr *theirs);
+bool rules_same_attributes(const struct nlattr *ours, const struct nlattr *theirs);
+bool rules_same_list(const struct nlattr *ours, const struct nlattr *theirs);
 
 /* Elements: a message for a set, elements in it, the end of the message. */
 struct nlattr *elements_start(struct nft *nft, uint16_t type, uint8_t family, const char *set, uint16_t flags);

@@ -20,12 +20,7 @@
 #define LOG_BURST      100
 #define LOG_BYTES      96 /* an IP header with options, and the ports */
 
-void rules_log_chain_name(unsigned slot, char name[RULES_CHAIN_MAX])
-{
-	(void)snprintf(name, RULES_CHAIN_MAX, "log-%u", slot);
-}
-
-void rules_plan_log_rule(struct nft *nft, uint8_t family, unsigned slot, const char *name)
+static void plan_log_rule(struct nft *nft, uint8_t family, unsigned slot, const char *name)
 {
 	nft_message(nft, NFT_MSG_NEWRULE, family, NLM_F_CREATE | NLM_F_APPEND, "log rule");
 	nft_text(nft, NFTA_RULE_TABLE, RULES_TABLE);
@@ -33,18 +28,16 @@ void rules_plan_log_rule(struct nft *nft, uint8_t family, unsigned slot, const c
 	struct nlattr *expressions = nft_nest(nft, NFTA_RULE_EXPRESSIONS);
 	expr_limit(nft, LOG_PER_SECOND, 1, LOG_BURST);
 	expr_log(nft, (uint16_t)(slot + 1), LOG_BYTES);
+	expr_verdict(nft, NFT_JUMP, CHAIN_LOGGED);
 	nft_nest_end(nft, expressions);
 }
 
-static void plan_log_chain(struct nft *nft, uint8_t family, uint32_t slot)
+static void plan_log_chain(struct nft *nft, uint8_t family, uint32_t slot, const char *name)
 {
-	char name[RULES_CHAIN_MAX];
-
-	rules_log_chain_name(slot, name);
 	nft_message(nft, NFT_MSG_NEWCHAIN, family, NLM_F_CREATE | NLM_F_EXCL, "log chain");
 	nft_text(nft, NFTA_CHAIN_TABLE, RULES_TABLE);
 	nft_text(nft, NFTA_CHAIN_NAME, name);
-	rules_plan_log_rule(nft, family, slot, name);
+	plan_log_rule(nft, family, slot, name);
 	struct nlattr *list = elements_start(nft, NFT_MSG_NEWSETELEM, family, SET_LOGS, NLM_F_CREATE | NLM_F_EXCL);
 	struct nlattr *element = element_start(nft, &slot, sizeof(slot));
 	nft_put_verdict(nft, NFTA_SET_ELEM_DATA, NFT_JUMP, name);
@@ -52,26 +45,80 @@ static void plan_log_chain(struct nft *nft, uint8_t family, uint32_t slot)
 	nft_nest_end(nft, list);
 }
 
-static int is_there(void *context, const struct nlmsghdr *message)
+/* --- Is it there? --------------------------------------------------------------------------------- */
+
+struct look {
+	const struct nlattr *expected; /* expressions */
+	unsigned count;
+	bool same;
+};
+
+static int each_rule(void *context, const struct nlmsghdr *message)
 {
-	(void)context;
-	(void)message;
+	struct nlattr *theirs[NFTA_RULE_MAX + 1];
+	struct look *look = context;
+
+	if (nft_parse(message, theirs, NFTA_RULE_MAX) < 0)
+		return -EBADMSG;
+	look->count++;
+	look->same &= theirs[NFTA_RULE_EXPRESSIONS] && rules_same_list(look->expected, theirs[NFTA_RULE_EXPRESSIONS]);
 	return 0;
+}
+
+/* The rules of the chain in a family: a rule that accepts would let pass what is refused.  1: as it should be, 0: there are none. */
+static int look_at(struct nft *nft, uint8_t family, const char *name, const struct nlattr *expected)
+{
+	struct look look;
+	int r = -EINTR;
+
+	for (int i = 0; i < RULES_TRIES && r == -EINTR; i++) {
+		look = (struct look){.expected = expected, .same = true};
+		nft_begin(nft);
+		nft_message(nft, NFT_MSG_GETRULE, family, NLM_F_DUMP, name);
+		nft_text(nft, NFTA_RULE_TABLE, RULES_TABLE);
+		nft_text(nft, NFTA_RULE_CHAIN, name);
+		r = nft_ask(nft, each_rule, &look);
+	}
+	if (r < 0)
+		return r;
+	return look.count == 0 ? 0 : look.count == 1 && look.same ? 1 : -EBADMSG;
+}
+
+static int look_at_both(struct nft *nft, unsigned slot, const char *name)
+{
+	struct nlattr *ours[NFTA_RULE_MAX + 1];
+	struct nft_plan plan = {0};
+
+	nft_begin(nft);
+	plan_log_rule(nft, NFT_FAMILY_IP, slot, name);
+	int r = nft_take(nft, &plan);
+	if (r == 0)
+		r = nft_parse(nft_planned(&plan, 1), ours, NFTA_RULE_MAX);
+	int ip = r < 0 ? r : look_at(nft, NFT_FAMILY_IP, name, ours[NFTA_RULE_EXPRESSIONS]);
+	int bridge = ip < 0 ? ip : look_at(nft, NFT_FAMILY_BRIDGE, name, ours[NFTA_RULE_EXPRESSIONS]);
+	nft_plan_clear(&plan);
+	/* Both are made in one batch. */
+	return bridge < 0 || bridge == ip ? bridge : -EBADMSG;
 }
 
 int rules_ensure_log_chains(struct nft *nft, unsigned slot, struct error *err)
 {
-	const uint32_t key = slot;
+	char name[RULES_CHAIN_MAX];
 
-	/* Both are made in one batch, so to ask for one is enough. */
-	nft_begin(nft);
-	struct nlattr *list = elements_start(nft, NFT_MSG_GETSETELEM, NFT_FAMILY_IP, SET_LOGS, 0);
-	nft_nest_end(nft, element_start(nft, &key, sizeof(key)));
-	nft_nest_end(nft, list);
-	if (nft_ask(nft, is_there, NULL) == 0)
+	(void)snprintf(name, sizeof(name), LOG_CHAIN, slot);
+	int r = look_at_both(nft, slot, name);
+	if (r > 0)
 		return 0;
+	if (r == -EBADMSG) {
+		(void)error_say(err, EBADMSG, "the router's rules were changed: chain %s is not as it was made", name);
+		if (err)
+			(void)error_hint(err, RULES_CHANGED_HINT);
+		return r;
+	}
+	if (r < 0)
+		return error_set(err, -r, "reading chain %s back", name);
 	nft_begin(nft);
-	plan_log_chain(nft, NFT_FAMILY_IP, slot);
-	plan_log_chain(nft, NFT_FAMILY_BRIDGE, slot);
+	plan_log_chain(nft, NFT_FAMILY_IP, slot, name);
+	plan_log_chain(nft, NFT_FAMILY_BRIDGE, slot, name);
 	return nft_commit(nft, err);
 }

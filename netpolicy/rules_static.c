@@ -41,11 +41,13 @@ enum place {
 	FRAMES, /* each frame from a port */
 	PORT_TO_PORT,
 	FRAME_REFUSED,
+	FRAME_LOGGED,
 	INPUT,
 	FORWARD,
 	INWARD, /* from the uplink */
 	ADMIT, /* allowed: if the limit permits */
 	REFUSED,
+	LOGGED,
 };
 
 struct chain_row {
@@ -62,12 +64,15 @@ static const struct chain_row chains[] = {
 	/* Port isolation is the bridge's; this holds where it is off. */
 	[PORT_TO_PORT] = {"isolation", BRIDGE, "forward", NF_BR_FORWARD, -200},
 	[FRAME_REFUSED] = {"frame-refused", BRIDGE, "refused", -1, 0},
+	/* Empty: each log chain jumps to it, so that they can be counted. */
+	[FRAME_LOGGED] = {"frame-logged", BRIDGE, CHAIN_LOGGED, -1, 0},
 	/* The router itself listens to nobody. */
 	[INPUT] = {"input", IP, "input", NF_INET_LOCAL_IN, 0},
 	[FORWARD] = {"forward", IP, "forward", NF_INET_FORWARD, 0},
 	[INWARD] = {"inward", IP, "inward", -1, 0},
 	[ADMIT] = {"admit", IP, "admit", -1, 0},
 	[REFUSED] = {"refused", IP, "refused", -1, 0},
+	[LOGGED] = {"logged", IP, CHAIN_LOGGED, -1, 0},
 };
 
 static void plan_chain(struct nft *nft, const struct chain_row *row)
