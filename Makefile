@@ -133,7 +133,7 @@ AGENTCORE_OBJ   := $(foreach r,base policy enforce audit oci netpolicy recipe,$(
 CONFORMANCE_OBJ := $(foreach r,base policy harness suites adapters report saboteurs conformance,$(call obj,$(r)))
 PROBE_OBJ       := $(call obj,probes)
 
-SHIM_OBJ        := $(foreach r,base shim,$(call obj,$(r))) $(foreach f,edit saboteur table,$(B)/obj/conformance/saboteurs/$(f).o)
+SHIM_OBJ        := $(foreach r,base shim,$(call obj,$(r))) $(foreach f,edit saboteur table table_reference table_network,$(B)/obj/conformance/saboteurs/$(f).o)
 
 # The resolver is a program of its own: ldns brings libcrypto, which no start should pay for.
 # Static: relocating a shared libcrypto takes longer than all else that it does until it is ready.

@@ -19,7 +19,7 @@ void fault_double(struct limits *limits)
 
 void fault_network(struct rules_sandbox *rules)
 {
-	if (fault_wished("break", FAULT_FULL))
+	if (fault_wished("break", FAULT_FULL) || fault_wished("break", FAULT_NONE_FULL))
 		rules->mode = NETWORK_FULL;
 	if (fault_wished("break", FAULT_REQUESTS_DOUBLED) && rules->requests != RULES_UNLIMITED)
 		rules->requests *= 2;

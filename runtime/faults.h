@@ -38,6 +38,7 @@
 #define FAULT_ANSWERS_ALL      "answers-all" /* resolver: private addresses in answers are kept */
 #define FAULT_PIN_NEVER        "pin-never" /* the answer leaves, and the kernel was not told */
 #define FAULT_PIN_LATE         "pin-late" /* the answer leaves before the kernel is told */
+#define FAULT_NONE_FULL        "network-none" /* start: none, and restricted with no host, are full */
 #define FAULT_FULL             "network-full" /* start: restricted is full */
 #define FAULT_REQUESTS_DOUBLED "requests-doubled"
 

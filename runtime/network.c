@@ -56,7 +56,9 @@ int network_check(const struct policy *policy, const struct network_options *opt
 
 static bool has_network(const struct sandbox *sandbox)
 {
-	return network_wanted(sandbox->policy) && sandbox_has_layer(sandbox, LAYER_NETWORK);
+	bool wanted = network_wanted(sandbox->policy) || fault_wished("break", FAULT_NONE_FULL);
+
+	return wanted && sandbox_has_layer(sandbox, LAYER_NETWORK);
 }
 
 static bool has_resolver(const struct sandbox *sandbox)

@@ -77,9 +77,10 @@ static int choose_glob(struct trying *trying, const char *glob, struct error *er
 {
 	size_t before = trying->count;
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < saboteur_count; i++)
-		if (fnmatch(glob, saboteur_rows[i].name, 0) == 0)
-			r = choose(trying, &saboteur_rows[i], err);
+	const struct saboteur *row;
+	for (size_t i = 0; r == 0 && (row = saboteur_at(i)); i++)
+		if (fnmatch(glob, row->name, 0) == 0)
+			r = choose(trying, row, err);
 	return r == 0 && trying->count == before ? error_say(err, EINVAL, "no saboteur matches %s (see --list)", glob)
 						 : r;
 }

@@ -5,12 +5,28 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "base/array.h"
+
+const struct saboteur *saboteur_at(size_t index)
+{
+	static const struct saboteur_table *const tables[] = {&saboteurs_of_bundles, &saboteurs_of_the_reference,
+							      &saboteurs_of_the_network};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		if (index < tables[i]->count)
+			return &tables[i]->rows[index];
+		index -= tables[i]->count;
+	}
+	return NULL;
+}
+
 const struct saboteur *saboteur_find(const char *name)
 {
-	for (size_t i = 0; i < saboteur_count; i++) {
-		if (strcmp(saboteur_rows[i].name, name) == 0)
-			return &saboteur_rows[i];
-	}
+	const struct saboteur *row;
+
+	for (size_t i = 0; (row = saboteur_at(i)); i++)
+		if (strcmp(row->name, name) == 0)
+			return row;
 	return NULL;
 }
 

@@ -47,8 +47,15 @@ struct saboteur {
 	const char *green[SABOTEUR_PATTERNS_MAX];
 };
 
-extern const struct saboteur saboteur_rows[];
-extern const size_t saboteur_count;
+struct saboteur_table {
+	const struct saboteur *rows;
+	size_t count;
+};
+
+extern const struct saboteur_table saboteurs_of_bundles, saboteurs_of_the_reference, saboteurs_of_the_network;
+
+/* All of them, in order: the row of that index, NULL behind the last. */
+const struct saboteur *saboteur_at(size_t index);
 
 /* The row of that name, or NULL. */
 const struct saboteur *saboteur_find(const char *name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The saboteurs, by the layer that they break. */
+/* The saboteurs that are made of a good OCI runtime, by the layer that they break. */
 #include "saboteurs/saboteur.h"
 
 #include "base/array.h"
@@ -34,7 +34,7 @@
 #define R(id) "rlimits.standard." id
 #define S(id) "seccomp.standard." id
 
-const struct saboteur saboteur_rows[] = {
+static const struct saboteur rows[] = {
 	/* --- seccomp --- */
 	{.name = "allow-mount", .breaks = "seccomp lets mount through", .seccomp = true, .layers_alone = true,
 	 .edits = {ALLOW("mount")},
@@ -262,89 +262,7 @@ const struct saboteur saboteur_rows[] = {
 	 .edits = {PATCH("/process/rlimits", "{\"type\":\"RLIMIT_NOFILE\"}", "{\"hard\":2048}")},
 	 .must = {R("nofile.hard"), L("descriptors.open"), L("descriptors.dup")},
 	 .green = {L("memory.memfd"), L("processes.threads")}},
-
-	/* --- limits and ends, in the reference runtime --- */
-	{.name = "limits-doubled", .breaks = "twice of everything that cgroups and the quota hold", .fault = "break:limits-doubled",
-	 .must = {L("memory.readback.limit"), L("memory.shm"), L("processes.fork"), L("cpu.quarter"), L("storage.tmp"), L("storage.workspace")},
-	 .green = {L("memory.readback.swap"), L("descriptors.open")}},
-	{.name = "processes-more", .breaks = "more room beside PID 1 than PID 1 takes", .fault = "break:processes-more",
-	 .must = {L("processes.fork"), L("processes.threads")},
-	 .green = {L("memory.memfd"), L("descriptors.open")}},
-	{.name = "no-cgroup", .breaks = "no cgroup is made", .fault = "skip:cgroup,skip:join-cgroup",
-	 .must = {L("memory.shm"), L("processes.fork"), L("cpu.quarter")},
-	 .green = {L("descriptors.open"), L("storage.tmp")}},
-	{.name = "cgroup-not-joined", .breaks = "limits stand in a cgroup that nobody joins", .fault = "skip:join-cgroup",
-	 .must = {L("memory.shm"), L("processes.fork"), L("cpu.quarter")},
-	 .green = {L("descriptors.open"), L("residue.normal")}},
-	{.name = "memory-kills-one", .breaks = "of many processes only the one dies that the kernel chose", .fault = "break:memory-no-kill",
-	 .must = {L("memory.tree")},
-	 .green = {L("memory.memfd")}},
-	{.name = "wall-doubled", .breaks = "twice the time", .fault = "break:wall-doubled",
-	 .must = {L("wall.sleep"), L("wall.execution")},
-	 .green = {L("descriptors.open"), L("memory.memfd")}},
-	{.name = "wall-first-process", .breaks = "at the deadline the command dies, and none of its daemons", .fault = "break:wall-first-process",
-	 .must = {L("wall.daemons")},
-	 .green = {L("wall.sleep")}},
-	{.name = "cgroup-left", .breaks = "the cgroup stays behind", .fault = "break:cgroup-left",
-	 .must = {L("residue.normal")},
-	 /* Of trials alone, whose cgroups have names: the harness removes what this one leaves. */
-	 .green = {L("descriptors.open")}},
-	{.name = "entry-left", .breaks = "the entry of the state directory stays behind", .fault = "break:entry-left",
-	 .must = {L("residue.normal")},
-	 .green = {L("memory.readback.limit")}},
-	{.name = "one-tier", .breaks = "the execution's limits are not looked at", .fault = "break:one-tier",
-	 .must = {L("memory.execution"), L("processes.fork"), L("descriptors.execution"), L("wall.execution")},
-	 .green = {L("memory.memfd"), L("descriptors.open")}},
-	{.name = "wall-terminate", .breaks = "at the deadline everybody gets SIGTERM", .fault = "break:wall-terminate",
-	 .must = {L("wall.deaf"), L("wall.stopped")},
-	 .green = {L("wall.sleep")}},
-	{.name = "wall-unsaid", .breaks = "the exit status does not tell the deadline", .fault = "break:wall-unsaid",
-	 .must = {L("wall.sleep")},
-	 .green = {L("residue.normal")}},
-	{.name = "no-quota", .breaks = "the writable places are plain memory", .fault = "break:no-quota",
-	 .must = {L("storage.tmp"), L("storage.together"), L("storage.inodes"), L("two.storage")},
-	 .green = {L("memory.memfd")}},
-	{.name = "tmp-apart", .breaks = "/tmp lies beside the quota", .fault = "break:tmp-apart",
-	 .must = {L("storage.tmp"), L("storage.together"), L("storage.deleted"), L("storage.fallocate")},
-	 .green = {L("storage.workspace"), L("memory.memfd")}},
-	{.name = "storage-doubled", .breaks = "twice the quota", .fault = "break:storage-doubled",
-	 .must = {L("storage.tmp"), L("storage.workspace"), L("storage.fallocate")},
-	 .green = {L("memory.memfd")}},
-	{.name = "inodes-more", .breaks = "the quota counts bytes and no inodes", .fault = "break:inodes-more",
-	 .must = {L("storage.inodes")},
-	 .green = {L("storage.tmp"), L("network.none")}},
-	{.name = "cgroup-shared", .breaks = "all sandboxes are in one cgroup", .fault = "break:cgroup-shared",
-	 .must = {L("two.memory")},
-	 .green = {L("network.none")}},
-	{.name = "storage-held", .breaks = "the quota's device outlives its sandbox", .fault = "break:storage-held",
-	 .must = {L("residue.normal")},
-	 .green = {L("network.none")}},
-	{.name = "outlives-monitor", .breaks = "the sandbox goes on when the runtime is killed",
-	 .fault = "skip:die-with-monitor,break:outlives-monitor",
-	 .must = {L("residue.monitor-killed")},
-	 .green = {L("network.none")}},
-	{.name = "not-reclaimed", .breaks = "what a killed runtime leaves cannot be removed", .fault = "break:not-reclaimed",
-	 .must = {L("residue.monitor-killed")},
-	 .green = {L("residue.normal"), L("network.none")}},
-	{.name = "exec-ungrouped", .breaks = "an execution has the sandbox's limits alone", .fault = "break:exec-ungrouped",
-	 .must = {L("exec.memory"), L("exec.processes")},
-	 .green = {L("exec.descriptors")}},
-	{.name = "exec-wall-doubled", .breaks = "twice the time for an execution", .fault = "break:exec-wall-doubled",
-	 .must = {L("exec.wall-deaf")},
-	 .green = {L("exec.descriptors"), L("wall.sleep")}},
-	{.name = "exec-first-process", .breaks = "an execution's end reaches the command alone", .fault = "break:exec-first-process",
-	 .must = {L("exec.wall"), L("exec.memory-tree")},
-	 .green = {L("exec.memory")}},
-	{.name = "exec-leftovers", .breaks = "what an execution leaves goes on", .fault = "break:exec-leftovers,break:exec-orphaned",
-	 .must = {L("exec.leftovers")},
-	 .green = {L("exec.descriptors")}},
-	{.name = "exec-orphaned", .breaks = "an execution outlives the program that watches it", .fault = "break:exec-orphaned",
-	 .must = {L("exec.client-killed")},
-	 .green = {L("exec.leftovers")}},
-	{.name = "exec-fatal", .breaks = "an execution's limit ends the whole sandbox", .fault = "break:exec-fatal",
-	 .must = {L("exec.memory"), L("exec.wall-deaf")},
-	 .green = {L("memory.memfd")}},
 };
 /* clang-format on */
 
-const size_t saboteur_count = ARRAY_SIZE(saboteur_rows);
+const struct saboteur_table saboteurs_of_bundles = {rows, ARRAY_SIZE(rows)};

@@ -27,9 +27,9 @@ static json_t *sample(void)
 static void test_rows_are_complete_and_unique(void **state)
 {
 	(void)state;
-	assert_true(saboteur_count >= 80);
-	for (size_t i = 0; i < saboteur_count; i++) {
-		const struct saboteur *row = &saboteur_rows[i];
+	assert_non_null(saboteur_at(100));
+	for (size_t i = 0; saboteur_at(i); i++) {
+		const struct saboteur *row = saboteur_at(i);
 		assert_ptr_equal(saboteur_find(row->name), row);
 		assert_true(strlen(row->breaks) > 10);
 		assert_int_equal((row->edits[0].op != EDIT_NONE) + row->leak_descriptor + (row->fault != NULL), 1);
@@ -43,10 +43,10 @@ static void test_patterns_are_exact(void **state)
 {
 	(void)state;
 	static const char *const innocent[] = {"workloads.standard.shell", "filesystem.standard.other", "x"};
-	for (size_t i = 0; i < saboteur_count; i++) {
+	for (size_t i = 0; saboteur_at(i); i++) {
 		for (size_t j = 0; j < ARRAY_SIZE(innocent); j++) {
-			assert_false(saboteur_matches(saboteur_rows[i].must, innocent[j]));
-			assert_false(saboteur_matches(saboteur_rows[i].may, innocent[j]));
+			assert_false(saboteur_matches(saboteur_at(i)->must, innocent[j]));
+			assert_false(saboteur_matches(saboteur_at(i)->may, innocent[j]));
 		}
 	}
 }
@@ -63,7 +63,9 @@ static void split(const char *text, void (*each)(const char *word))
 /* A word that the test build does not know breaks nothing, and would be said to survive only when the whole suite is run. */
 static void check_fault(const char *word)
 {
-	static const char *const sources[] = {"faults.h", "stages.c"};
+	static const char *const sources[] = {"runtime/faults.h",          "runtime/stages.c",
+					      "netpolicy/rules_static.c",  "netpolicy/rules_sandbox.c",
+					      "netpolicy/rules_far_end.c", "netpolicy/router_inside.c"};
 	_cleanup_free_ char *quoted = NULL;
 	const char *colon = strchr(word, ':');
 	bool known = false;
@@ -72,7 +74,7 @@ static void check_fault(const char *word)
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
 		char path[PATH_MAX];
 		_cleanup_free_ char *text = NULL;
-		(void)snprintf(path, sizeof(path), "%s/../runtime/%s", FIXTURES_DIR, sources[i]);
+		(void)snprintf(path, sizeof(path), "%s/../%s", FIXTURES_DIR, sources[i]);
 		assert_int_equal(io_read_file(AT_FDCWD, path, 1 << 20, &text, NULL), 0);
 		known |= strstr(text, quoted) != NULL;
 	}
@@ -84,17 +86,17 @@ static void check_fault(const char *word)
 static void test_faults_are_known(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < saboteur_count; i++)
-		if (saboteur_rows[i].fault)
-			split(saboteur_rows[i].fault, check_fault);
+	for (size_t i = 0; saboteur_at(i); i++)
+		if (saboteur_at(i)->fault)
+			split(saboteur_at(i)->fault, check_fault);
 }
 
 /* Trials are tried by the case: a row that breaks a limit, or the reference runtime, says what stays green. */
 static void test_trials_are_named(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < saboteur_count; i++) {
-		const struct saboteur *row = &saboteur_rows[i];
+	for (size_t i = 0; saboteur_at(i); i++) {
+		const struct saboteur *row = saboteur_at(i);
 		bool trials = row->fault != NULL;
 		for (size_t j = 0; j < SABOTEUR_PATTERNS_MAX && row->must[j]; j++)
 			trials |= strncmp(row->must[j], "limits.", 7) == 0;
@@ -109,14 +111,14 @@ static void test_trials_are_named(void **state)
 static void test_every_edit_changes_a_whole_sandbox(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < saboteur_count; i++) {
+	for (size_t i = 0; saboteur_at(i); i++) {
 		json_t *config = sample(), *original = sample();
 		struct error err = {0};
-		int r = saboteur_edit(&saboteur_rows[i], config, &err);
+		int r = saboteur_edit(saboteur_at(i), config, &err);
 		if (r < 0)
-			print_error("%s: %s\n", saboteur_rows[i].name, err.text);
+			print_error("%s: %s\n", saboteur_at(i)->name, err.text);
 		assert_int_equal(r, 0);
-		assert_int_equal(json_equal(config, original), saboteur_rows[i].edits[0].op == EDIT_NONE);
+		assert_int_equal(json_equal(config, original), saboteur_at(i)->edits[0].op == EDIT_NONE);
 		json_decref(config);
 		json_decref(original);
 	}
@@ -126,11 +128,11 @@ static void test_every_edit_changes_a_whole_sandbox(void **state)
 static void test_bare_sessions_keep_namespaces_and_mounts(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < saboteur_count; i++) {
+	for (size_t i = 0; saboteur_at(i); i++) {
 		json_t *config = sample(), *original = sample();
 		(void)json_object_del(json_object_get(config, "linux"), "maskedPaths");
 		(void)json_object_del(json_object_get(original, "linux"), "maskedPaths");
-		assert_int_equal(saboteur_edit(&saboteur_rows[i], config, NULL), 0);
+		assert_int_equal(saboteur_edit(saboteur_at(i), config, NULL), 0);
 		json_t *now = json_object_get(config, "linux"), *then = json_object_get(original, "linux");
 		assert_true(json_equal(json_object_get(now, "namespaces"), json_object_get(then, "namespaces")));
 		assert_true(json_equal(json_object_get(config, "mounts"), json_object_get(original, "mounts")));
