@@ -79,7 +79,7 @@ static const uint8_t families[FAMILIES] = {[IP] = NFT_FAMILY_IP, [BRIDGE] = NFT_
 
 struct check {
 	struct expected *expected;
-	size_t count;
+	size_t count, next;
 	const struct kind *kind; /* that is asked for */
 	struct expected *set; /* whose elements are read */
 	size_t elements;
@@ -127,10 +127,14 @@ static int read_plan(struct check *check, const struct nft_plan *plan)
 /* The next one that is about this object and was not seen yet. */
 static struct expected *find(struct check *check, uint8_t family, const char *name)
 {
+	/* As a rule it is the one behind the last. */
 	for (size_t i = 0; i < check->count; i++) {
-		struct expected *at = &check->expected[i];
-		if (!at->seen && at->kind == check->kind && at->family == family && strcmp(at->name, name) == 0)
+		const size_t index = (check->next + i) % check->count;
+		struct expected *at = &check->expected[index];
+		if (!at->seen && at->kind == check->kind && at->family == family && strcmp(at->name, name) == 0) {
+			check->next = index + 1;
 			return at;
+		}
 	}
 	return NULL;
 }
@@ -303,7 +307,8 @@ static int check_rules(struct nft *nft, struct check *check)
 	check->kind = &kinds[RULES];
 	for (size_t i = 0; r == 0 && i < check->count; i++) {
 		const struct expected *at = &check->expected[i];
-		if (at->kind == &kinds[CHAINS])
+		/* A rule in the empty one shows in its count of uses. */
+		if (at->kind == &kinds[CHAINS] && strcmp(at->name, CHAIN_LOGGED) != 0)
 			r = dump(nft, check, at->family, at->name, each_object);
 	}
 	return r == 0 ? check_none_missing(check) : r;
@@ -370,7 +375,9 @@ static int check_none_foreign(struct nft *nft, struct check *check)
 		return 0;
 	check->kind = &kinds[CHAINS];
 	int r = dump(nft, check, NFT_FAMILY_ANY, NULL, each_chain);
-	return r == 0 ? wrong(check, "an object in table", RULES_TABLE, "is not ours") : r;
+	return r == 0 ? wrong(check, "an object in table " RULES_TABLE " or a rule in chain", CHAIN_LOGGED,
+			      "is not ours")
+		      : r;
 }
 
 static int read_back(struct nft *nft, struct check *check)

@@ -57,7 +57,7 @@ static void test_all_are_sorted_and_complete(void **state)
 	(void)state;
 	const struct adapter_class **classes;
 	size_t count = adapters_all(&classes);
-	assert_int_equal(count, 5);
+	assert_int_equal(count, 6);
 	for (size_t i = 0; i < count; i++) {
 		assert_non_null(classes[i]->summary);
 		assert_non_null(classes[i]->start);
@@ -121,7 +121,8 @@ static void test_refusal_names_what_is_known(void **state)
 	struct adapter adapter = {0};
 	struct error err = {0};
 	assert_int_equal(adapter_open(&adapter, NULL, &options, &err), -ENOENT);
-	assert_string_equal(err.text, "no adapter for mine; known: agentcore, command, none, oci, oci-own-kernel");
+	assert_string_equal(err.text,
+			    "no adapter for mine; known: agentcore, command, none, oci, oci-own-kernel, podman");
 }
 
 /* Which kinds of session each adapter can express. */

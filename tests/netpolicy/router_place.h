@@ -58,7 +58,7 @@ static void __attribute__((format(printf, 1, 2), unused)) run(const char *format
 		fail_msg("%s", command);
 }
 
-/* What a command prints, without the last newline. */
+/* What a command prints, without blanks at the end. */
 static void __attribute__((unused)) ask(char *answer, size_t size, const char *command)
 {
 	FILE *pipe = popen(command, "re"); // NOLINT(cert-env33-c)
@@ -67,8 +67,8 @@ static void __attribute__((unused)) ask(char *answer, size_t size, const char *c
 	size_t n = fread(answer, 1, size - 1, pipe);
 	answer[n] = '\0';
 	(void)pclose(pipe);
-	if (n > 0 && answer[n - 1] == '\n')
-		answer[n - 1] = '\0';
+	while (n > 0 && (answer[n - 1] == '\n' || answer[n - 1] == ' '))
+		answer[--n] = '\0';
 }
 
 static void go(const struct place *place)
@@ -124,10 +124,11 @@ static int listen_at(const struct place *place, int type, uint32_t address, uint
 	return fd;
 }
 
-/* Behind this, the caller's network and mounts are the test's own. */
-static int make_world(void **state)
+/* Behind this, the caller's network and mounts are the test's own; for each test anew, so that one that failed does not spoil the next. */
+static int make_world(void)
 {
-	(void)state;
+	if (host.ns >= 0)
+		(void)close(host.ns);
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -1;
 	host.ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -138,19 +139,28 @@ static int make_world(void **state)
 	    (int)world.holder, (int)world.holder);
 	udp_echo = listen_at(&world, SOCK_DGRAM, TEST_TARGET, TEST_PORT);
 	tcp_echo = listen_at(&world, SOCK_STREAM, TEST_TARGET, TEST_PORT);
-	(void)snprintf(state_path, sizeof(state_path), "/tmp/agentcore-router-test-XXXXXX");
-	if (!mkdtemp(state_path))
-		return -1;
-	state_dir = open(state_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return 0;
 }
 
-static int end_world(void **state)
+/* A state directory; the mounts in it are in the test's own mount namespace. */
+static int make_state(char path[64])
 {
-	(void)state;
-	run("rm -rf --one-file-system %s", state_path);
+	(void)snprintf(path, 64, "/tmp/agentcore-router-test-XXXXXX");
+	assert_non_null(mkdtemp(path));
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void end_state(int fd, const char *path)
+{
+	(void)close(fd);
+	run("umount -q -l %s/network/namespace %s/network/far-end 2>/dev/null; rm -r %s", path, path, path);
+}
+
+static void end_world(void)
+{
+	(void)close(udp_echo);
+	(void)close(tcp_echo);
 	end_place(&world);
-	return 0;
 }
 
 static struct router_options options_of(unsigned prefix)
