@@ -165,7 +165,7 @@ static int run_broadcast(struct net_run *run, struct net_step *step)
 	return send_one(step, fd, &to);
 }
 
-/* IP_FREEBIND wants no privilege: only what is on the way keeps a foreign source out. */
+/* IP_FREEBIND wants no privilege, but leaves the route to the kernel, which knows its own addresses alone; IP_TRANSPARENT does all, for who may set it. */
 static int run_source(struct net_run *run, struct net_step *step)
 {
 	struct sockaddr_in from, to;
@@ -175,7 +175,8 @@ static int run_source(struct net_run *run, struct net_step *step)
 	int fd = r ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return r ? r : errno;
-	(void)setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+	if (setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one)) < 0)
+		(void)setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
 	if (bind(fd, (const struct sockaddr *)&from, sizeof(from)) == 0)
 		return send_one(step, fd, &to);
 	r = errno;
