@@ -36,6 +36,8 @@ const char *rules_allowed_set(unsigned prefix, bool port);
 
 /* Put everything static into the batch that is begun: what rules_install sends and rules_verify expects. */
 void rules_plan(struct nft *nft, const struct rules_router *router);
+void rules_plan_sets(struct nft *nft);
+void rules_plan_fixed_elements(struct nft *nft, const struct rules_router *router);
 
 /*
  * The chain that logs for a slot: to make it where there is none.  0; -EBADMSG where it is there and is not as it should be, or another negative errno.

@@ -86,7 +86,7 @@ static int look_at(struct nft *nft, uint8_t family, const char *name, const stru
 
 static int look_at_both(struct nft *nft, unsigned slot, const char *name)
 {
-	struct nlattr *ours[NFTA_RULE_MAX + 1];
+	struct nlattr *ours[NFTA_RULE_MAX + 1] = {NULL};
 	struct nft_plan plan = {0};
 
 	nft_begin(nft);
