@@ -13,34 +13,40 @@ chmod 755 "$scratch"
 
 coproc INTERNET { exec "$build/testnet" serve 2>"$scratch/testnet.errors"; }
 internet=$INTERNET_PID
-to=${INTERNET[1]}
-trap 'exec {to}>&-; wait "$internet"; rm -rf "$scratch"' EXIT
+# Whatever happens, no sandbox outlives the test, nor does its internet.
+leave() {
+	"$agentcore" delete doomed --force --root "$state" --audit-dir "$audit" >/dev/null 2>&1
+	kill "$internet" 2>/dev/null
+	wait "$internet"
+	rm -rf "$scratch"
+}
+trap leave EXIT
 read -rt 20 -u "${INTERNET[0]}" ready
 host=$(jq -r .pids.host <<<"$ready")
-world=$(jq -r .pids.world <<<"$ready")
 [ "$host" -gt 1 ] && [ "$(readlink "/proc/$host/ns/net")" != "$(readlink /proc/self/ns/net)" ]
-ok "the test internet is apart from this machine" $? "$ready $(<"$scratch/testnet.errors")" || exit 1
-[ "$failed" -eq 0 ] || finish || exit 1
+ok "the test internet is apart from this machine" $? "$ready $(<"$scratch/testnet.errors")"
+[ "$failed" -eq 0 ] || { finish; exit 1; }
 
-# on_host COMMAND...: in the test internet's host.
-on_host() {
-	nsenter --net="/proc/$host/ns/net" "$@"
-}
+# In front of a command: in the test internet's host.
+on_host=(nsenter --net="/proc/$host/ns/net")
 
 # start OPTION... -- COMMAND...: a sandbox on the test internet's host.
 start() {
-	run on_host "$agentcore" run --root "$state" --audit-dir "$audit" --dns 198.51.100.53 "$@"
+	run "${on_host[@]}" "$agentcore" run --root "$state" --audit-dir "$audit" --dns 198.51.100.53 "$@"
 }
 
-# What of ours is on the host.
+# What of ours is on the host: links go when the kernel comes round to it.
 links() {
-	on_host ip -o link | grep -vE ': (lo|up0|lan0|control|plain[^:@]*|bare[^:@]*)[@:]' | sed 's/^[0-9]*: //'
+	"${on_host[@]}" ip -o link | cut -d: -f2 | grep ' ac-'
+}
+no_links() {
+	[ -z "$(links)" ]
 }
 forwarding() {
-	on_host grep -r . /proc/sys/net/ipv4/conf/*/forwarding
+	# shellcheck disable=SC2016  # the other shell's
+	"${on_host[@]}" bash -c 'for device in all default lo up0 lan0; do echo "$device $(<"/proc/sys/net/ipv4/conf/$device/forwarding")"; done'
 }
-links_before=$(links)
-rules_before=$(on_host nft list ruleset)
+rules_before=$("${on_host[@]}" nft list ruleset)
 forwarding_before=$(forwarding)
 
 # say HOST PORT: send a line, print the answer's lines.
@@ -100,7 +106,7 @@ start --network-pool 10.213.0.0/30 --network full -- /bin/true
 expect "a pool that is too small" 125 'network-pool'
 start --network-pool 203.0.113.0/24 --network full -- /bin/true
 expect "a pool that the host has already" 125 '203\.0\.113'
-run on_host setpriv --reuid 65534 --clear-groups "$agentcore" run --network full -- /bin/true
+run "${on_host[@]}" setpriv --reuid 65534 --clear-groups "$agentcore" run --network full -- /bin/true
 expect "without permission" 125 "root"
 
 start --allow-host 198.51.100.80 -- cat /etc/resolv.conf
@@ -113,18 +119,18 @@ expect "subdomains, not the name itself" 0 '^not itself$'
 
 # A stage that fails: nothing runs, and the router goes again.
 for stage in address link resolver interface resolver-sockets await-resolver execute; do
-	AGENTCORE_FAULT=fail:$stage run on_host "$build/agentcore-faults" run --root "$state" --audit-dir "$audit" --dns 198.51.100.53 \
+	AGENTCORE_FAULT=fail:$stage run "${on_host[@]}" "$build/agentcore-faults" run --root "$state" --audit-dir "$audit" --dns 198.51.100.53 \
 		--allow-host api.example.test -- /bin/echo started
 	[ "$status" -ge 125 ] && [ "$status" -le 126 ] && [ -z "$output" ]
 	ok "a failure of $stage ends the start" $? "exit status $status: $output $errors"
-	[ "$(on_host nft list ruleset)" = "$rules_before" ]
+	[ "$("${on_host[@]}" nft list ruleset)" = "$rules_before" ]
 	ok "and leaves no rules" $?
 done
 
 # Several at once share one router, and the last one takes it away.
 pids=()
 for i in 1 2 3 4 5 6 7 8; do
-	on_host "$agentcore" run --root "$state" --audit-dir "$audit" --allow-host 198.51.100.80 --id "net$i" -- \
+	"${on_host[@]}" "$agentcore" run --root "$state" --audit-dir "$audit" --allow-host 198.51.100.80 --id "net$i" -- \
 		python3 -c "$say" 198.51.100.80 "80$i" </dev/null >"$scratch/out$i" 2>&1 &
 	pids+=($!)
 done
@@ -135,21 +141,20 @@ done
 [ "$good" -eq 8 ]
 ok "eight at once" $? "$good, $(cat "$scratch"/out?)"
 
-[ "$(links)" = "$links_before" ] && [ "$(on_host nft list ruleset)" = "$rules_before" ] && [ "$(forwarding)" = "$forwarding_before" ]
-ok "the host's links, rules and forwarding are as before" $? "$(links) $(on_host nft list ruleset | diff - <(echo "$rules_before"))"
+within 5 no_links && [ "$("${on_host[@]}" nft list ruleset)" = "$rules_before" ] && [ "$(forwarding)" = "$forwarding_before" ]
+ok "the host's links, rules and forwarding are as before" $? "$(links) $("${on_host[@]}" nft list ruleset | diff - <(echo "$rules_before"))"
 ! grep -q "$state" /proc/self/mounts
 ok "no mount is left" $? "$(grep "$state" /proc/self/mounts)"
 
 # A monitor that is killed: its sandbox is closed, and delete removes what it left.
-on_host "$agentcore" run --root "$state" --audit-dir "$audit" --allow-host 198.51.100.80 --detach --id doomed -- sleep 300 >/dev/null
-monitor=$(on_host "$agentcore" list --root "$state" --json | jq -r '.[] | select(.id == "doomed") | .monitor_pid // .monitor')
+"${on_host[@]}" "$agentcore" run --root "$state" --audit-dir "$audit" --allow-host 198.51.100.80 --detach --id doomed -- sleep 300 >/dev/null
+monitor=$("${on_host[@]}" "$agentcore" list --root "$state" --json | jq -r '.[] | select(.id == "doomed") | .monitor')
 kill -KILL "$monitor"
 within 10 bash -c "! kill -0 $monitor 2>/dev/null"
-run on_host "$agentcore" delete doomed --root "$state" --audit-dir "$audit"
+run "${on_host[@]}" "$agentcore" delete doomed --root "$state" --audit-dir "$audit"
 expect "what a killed monitor left is deleted" 0
-within 5 bash -c "[ -z \"\$(nsenter --net=/proc/$host/ns/net ip -o link | grep -i 'ac-\\|agentcore')\" ]"
+within 5 no_links
 ok "and the router with it" $? "$(links)"
-[ "$(on_host nft list ruleset)" = "$rules_before" ] && [ "$(forwarding)" = "$forwarding_before" ]
+[ "$("${on_host[@]}" nft list ruleset)" = "$rules_before" ] && [ "$(forwarding)" = "$forwarding_before" ]
 ok "and its rules and forwarding" $?
-[ -n "$world" ]
 finish
