@@ -60,7 +60,7 @@ static const struct saboteur rows[] = {
 
 	/* --- names --- */
 	{.name = "net-names-all", .breaks = "the resolver forwards and answers every name", .fault = "break:names-all",
-	 .must = {W("names.unlisted"), W("names.type-txt"), W("names.suffix")},
+	 .must = {W("names.unlisted"), W("names.subdomain"), W("names.suffix")},
 	 .green = {W("unlisted.tcp")}},
 	{.name = "net-answers-all", .breaks = "private addresses in answers are kept and pinned", .fault = "break:answers-all",
 	 .must = {W("answers.private"), W("answers.mixed"), W("answers.alias-private")},
