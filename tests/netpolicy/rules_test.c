@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "netpolicy/rules_internal.h"
 #include "router_fixture.h"
 
 static void listed_passes_and_the_rest_is_refused(void **state)
@@ -61,6 +62,26 @@ static void a_pin_opens_and_ends(void **state)
 	assert_int_equal(rules_forget(nft, a.slot, a.address, &err), 0);
 	a.mark = 302;
 	add(&a);
+}
+
+/* What kernels before 6.12 need. */
+static void a_pin_is_replaced_in_one_step(void **state)
+{
+	const struct host_list hosts = {NULL, 0};
+	struct rules_sandbox a = sandbox_of(SANDBOX_A, 310, &hosts, RULES_UNLIMITED);
+	const struct rules_pin one = {OTHER, PORT, 1000}, two[] = {{OTHER, PORT, 2000}, {LISTED, 0, 3000}};
+	struct error err = {0};
+
+	(void)state;
+	add(&a);
+	assert_int_equal(rules_pin(nft, &a, &one, 1, &err), 0);
+	assert_int_equal(rules_replace_pins(nft, &a, two, 2, &err), 0);
+	run("nft list set ip agentcore pins-port | grep -Eq 'timeout 33m20s expires 33m(19|20)s'");
+	run("nft list set ip agentcore pins | grep -Eq 'timeout 50m expires (50m|49m59s)'");
+	/* The shorter time counts too. */
+	assert_int_equal(rules_pin(nft, &a, &one, 1, &err), 0);
+	run("nft list set ip agentcore pins-port | grep -Eq 'timeout 16m40s expires 16m(39|40)s'");
+	assert_true(exchange(SANDBOX_A, A, OTHER, PORT));
 }
 
 static void full_leaves_out_private(void **state)
@@ -157,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(listed_passes_and_the_rest_is_refused, fresh),
 		cmocka_unit_test_setup(a_pin_opens_and_ends, fresh),
+		cmocka_unit_test_setup(a_pin_is_replaced_in_one_step, fresh),
 		cmocka_unit_test_setup(full_leaves_out_private, fresh),
 		cmocka_unit_test_setup(only_sound_frames_pass, fresh),
 	};

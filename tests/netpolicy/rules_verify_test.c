@@ -72,11 +72,87 @@ static void another_router_is_another(void **state)
 	assert_int_equal(rules_install(nft, &router, &(struct error){0}), -EEXIST);
 }
 
+/* What accepts there would let pass what is refused. */
+static void a_changed_log_chain_is_not_used(void **state)
+{
+	static const char *const damages[] = {
+		"nft add rule ip agentcore log-1 accept",
+		"nft insert rule bridge agentcore log-1 accept",
+		"nft flush chain bridge agentcore log-1",
+		"h=$(nft -a list chain ip agentcore log-1 | sed -n 's/.*group.*handle //p') && nft replace rule ip "
+		"agentcore "
+		"log-1 handle $h 'limit rate 20/second burst 100 packets log snaplen 96 group 1 queue-threshold 1 jump "
+		"logged'",
+	};
+	const struct host_list none = {NULL, 0};
+	struct rules_sandbox b = sandbox_of(SANDBOX_B, 610, &none, 5);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+		struct error err = {0};
+		(void)fresh(NULL);
+		add(&b);
+		assert_int_equal(rules_remove(nft, &b, &err), 0);
+		add(&b);
+		assert_int_equal(rules_remove(nft, &b, &err), 0);
+		run("%s", damages[i]);
+		if (rules_add(nft, &b, &err) != -EBADMSG || !strstr(err.text, "chain log-1 is not as it was made"))
+			fail_msg("%s: \"%s\"", damages[i], err.text);
+		assert_non_null(strstr(err.hint, "end all sandboxes"));
+	}
+}
+
+/* Other monitors make log chains, add and remove elements while one reads. */
+static void others_may_start_meanwhile(void **state)
+{
+	const struct host_list none = {NULL, 0};
+	int begun[2];
+	char byte = 0;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(pipe2(begun, O_CLOEXEC), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct nft *own = NULL;
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		int r = nft_open(&own, &err);
+		for (uint32_t i = 0; r == 0 && i < 1500; i++) {
+			struct rules_sandbox one = sandbox_of(SANDBOX_A, 1000 + i, &none, 5);
+			one.slot = 100 + i;
+			one.address = A + 100 + i;
+			one.port = 1000 + i;
+			r = rules_add(own, &one, &err);
+			if (r == 0)
+				r = rules_remove(own, &one, &err);
+			if (i == 10)
+				r = write(begun[1], "", 1) == 1 ? 0 : -EIO;
+		}
+		_exit(r == 0 ? 0 : 1);
+	}
+	int status = 0;
+	(void)close(begun[1]);
+	assert_int_equal(read(begun[0], &byte, 1), 1);
+	(void)close(begun[0]);
+	/* As long as it goes on. */
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		if (rules_verify(nft, &router, &err) < 0) {
+			(void)kill(child, SIGKILL);
+			(void)waitpid(child, NULL, 0);
+			fail_msg("%s", err.text);
+		}
+	}
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(rules_verify(nft, &router, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_change_is_noticed, fresh),
 		cmocka_unit_test_setup(another_router_is_another, fresh),
+		cmocka_unit_test_setup(a_changed_log_chain_is_not_used, fresh),
+		cmocka_unit_test_setup(others_may_start_meanwhile, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
