@@ -2,6 +2,7 @@
 #include "netpolicy/links.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
@@ -11,8 +12,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/array.h"
+#include "base/io.h"
 #include "netpolicy/rules.h"
 
 void mac_of(uint32_t address, uint8_t mac[MAC_LENGTH])
@@ -34,10 +37,7 @@ static void set_up(struct rtnl *rtnl, int index, const char *label)
 	rtnl_message(rtnl, RTM_NEWLINK, 0, &link, sizeof(link), label);
 }
 
-/*
- * The kernel turns on sending a moment after the carrier, on a workqueue, and drops what comes before; asking about the link
- * makes it do so at once (linkwatch_sync_dev).
- */
+/* Asking about a link makes the kernel do what waits for it (linkwatch_sync_dev). */
 static void settle(struct rtnl *rtnl, int index, const char *label)
 {
 	const struct ifinfomsg link = {.ifi_index = index};
@@ -267,12 +267,18 @@ int links_make_port(struct rtnl *rtnl, const struct port_link *port, struct erro
 	return rtnl_commit(rtnl, err);
 }
 
-int links_port_up(struct rtnl *rtnl, int index, struct error *err)
+int links_up(struct rtnl *rtnl, int index, struct error *err)
 {
 	rtnl_begin(rtnl);
 	set_up(rtnl, index, "link into the sandbox");
-	settle(rtnl, index, "link into the sandbox");
-	settle(rtnl, INDEX_BRIDGE, "router's bridge");
+	return rtnl_commit(rtnl, err);
+}
+
+int links_settle(struct rtnl *rtnl, const int *indices, size_t count, struct error *err)
+{
+	rtnl_begin(rtnl);
+	for (size_t i = 0; i < count; i++)
+		settle(rtnl, indices[i], "link of the router");
 	return rtnl_commit(rtnl, err);
 }
 
@@ -292,10 +298,26 @@ int links_configure_inside(struct rtnl *rtnl, int index, uint32_t address, uint3
 	rtnl_begin(rtnl);
 	put_address(rtnl, RTM_NEWADDR, index, address, 32, "sandbox's address");
 	set_up(rtnl, index, "sandbox's interface");
+	settle(rtnl, index, "sandbox's interface");
 	put_neighbour(rtnl, index, gateway, gateway_mac, "gateway's neighbour entry");
 	put_route(rtnl, RTM_NEWROUTE, index, 0, 0, gateway, "sandbox's default route");
-	settle(rtnl, index, "sandbox's interface");
 	return rtnl_commit(rtnl, err);
+}
+
+int links_no_ipv6(int proc_sys_net, struct error *err)
+{
+	/* default for interfaces that come, all for those that are there. */
+	static const char *const paths[] = {"ipv6/conf/default/disable_ipv6", "ipv6/conf/all/disable_ipv6"};
+
+	/* A kernel without IPv6 has nothing to turn off. */
+	if (faccessat(proc_sys_net, "ipv6", F_OK, 0) < 0 && errno == ENOENT)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		int r = io_write_file(proc_sys_net, paths[i], "1");
+		if (r < 0)
+			return error_set(err, -r, "/proc/sys/net/%s", paths[i]);
+	}
+	return 0;
 }
 
 int links_index(const struct rtnl *rtnl, const char *name)

@@ -49,9 +49,18 @@ struct port_link {
 	const char *inside; /* the interface's name there */
 };
 
+/* IPv6 off for the interfaces that are there and that come, in the namespace that the caller is in; a descriptor of /proc/sys/net.  0 or a negative errno with err set. */
+int links_no_ipv6(int proc_sys_net, struct error *err);
+
 /* In the router: the port, down, with its static entries; and the interface inside. */
 int links_make_port(struct rtnl *rtnl, const struct port_link *port, struct error *err);
-int links_port_up(struct rtnl *rtnl, int index, struct error *err);
+
+/*
+ * Either side up.  The carrier comes with the second one, and the kernel lets packets through a moment later, on a workqueue: links_settle, once for each
+ * side, makes it do so at once.
+ */
+int links_up(struct rtnl *rtnl, int index, struct error *err);
+int links_settle(struct rtnl *rtnl, const int *indices, size_t count, struct error *err);
 
 /* The neighbour entry stays on the bridge when the port is gone. */
 int links_forget_port(struct rtnl *rtnl, uint32_t address, struct error *err);

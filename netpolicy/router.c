@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/lock.h"
 #include "netpolicy/links.h"
@@ -29,6 +30,7 @@ struct router {
 	struct router_address address;
 	struct nft *nft;
 	struct rtnl *rtnl;
+	struct rtnl *inside; /* from connecting to up: in the sandbox's namespace */
 	struct uplink uplink;
 };
 
@@ -229,15 +231,46 @@ static int port_index(const struct router *router)
 	return INDEX_PORT_FIRST + (int)router->address.mark;
 }
 
+/* Before there is an interface inside: it must not even say that it is there. */
+static int prepare_inside(struct router *router, int sandbox_ns, struct error *err)
+{
+	/* These are of the namespace that the writer is in: never touch the machine's own. */
+	_cleanup_fd_ int own = netns_current(err);
+	if (own < 0)
+		return own;
+	if (!netns_same(own, sandbox_ns))
+		return error_say(err, EXDEV, "not in the sandbox's network namespace");
+	_cleanup_fd_ int sysctls = open("/proc/sys/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (sysctls < 0)
+		return error_set(err, errno, "/proc/sys/net");
+	int r = links_no_ipv6(sysctls, err);
+	return r < 0 ? r : rtnl_open(&router->inside, err);
+}
+
+static int enter_sandbox(struct router *router, int sandbox_ns, struct error *err)
+{
+	int back = -1;
+	int r = netns_enter(sandbox_ns, &back, err);
+
+	if (r < 0)
+		return r;
+	r = netns_same(back, sandbox_ns) ? error_say(err, EINVAL, "the sandbox has no network namespace of its own")
+					 : prepare_inside(router, sandbox_ns, err);
+	int left = netns_leave(&back, r < 0 ? NULL : err);
+	return r < 0 ? r : left;
+}
+
 int router_connect(struct router *router, int sandbox_ns, unsigned *port, struct error *err)
 {
 	struct port_link link = {.index = port_index(router),
 				 .address = router->address.address,
 				 .sandbox_ns = sandbox_ns,
 				 .inside = ROUTER_INTERFACE_INSIDE};
+	int r = enter_sandbox(router, sandbox_ns, err);
 
 	mac_of(link.address, link.mac);
-	int r = links_make_port(router->rtnl, &link, err);
+	if (r == 0)
+		r = links_make_port(router->rtnl, &link, err);
 	if (r == 0)
 		*port = (unsigned)link.index;
 	return r;
@@ -245,7 +278,20 @@ int router_connect(struct router *router, int sandbox_ns, unsigned *port, struct
 
 int router_up(struct router *router, struct error *err)
 {
-	return links_port_up(router->rtnl, port_index(router), err);
+	const int index = links_index(router->inside, ROUTER_INTERFACE_INSIDE);
+	const int ours[] = {port_index(router), INDEX_BRIDGE, INDEX_UPLINK};
+	/* Inside first: with the port comes the carrier, and both sides must take notice before the first packet. */
+	int r = index > 0 ? links_up(router->inside, index, err)
+			  : error_say(err, ENODEV, "interface %s is not there", ROUTER_INTERFACE_INSIDE);
+
+	if (r == 0)
+		r = links_up(router->rtnl, port_index(router), err);
+	if (r == 0)
+		r = links_settle(router->inside, &index, 1, err);
+	if (r == 0)
+		r = links_settle(router->rtnl, ours, ARRAY_SIZE(ours), err);
+	rtnl_close(TAKE_PTR(router->inside));
+	return r;
 }
 
 int router_inside(struct router *router, int (*open_in)(void *context, struct error *err), void *context,
@@ -287,6 +333,7 @@ int router_close(struct router *router, struct error *err)
 		(void)links_forget_port(router->rtnl, router->address.address, NULL);
 	nft_close(router->nft);
 	rtnl_close(router->rtnl);
+	rtnl_close(router->inside);
 	cleanup_fd(&router->ns);
 	if (router->taken)
 		r = leave(router, err);

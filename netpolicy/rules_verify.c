@@ -84,6 +84,7 @@ struct check {
 	struct expected *set; /* whose elements are read */
 	size_t elements;
 	uint32_t table_uses[FAMILIES], logged_uses[FAMILIES];
+	bool settle; /* what is wrong is a count, which may be that of a batch under way */
 	char what[128]; /* that is wrong */
 };
 
@@ -356,7 +357,10 @@ static int each_chain(void *context, const struct nlmsghdr *message)
 	if (strcmp(name, again) != 0 || theirs[NFTA_CHAIN_HOOK])
 		return wrong(check, "chain", name, "is not ours");
 	/* Its rule, and the element that jumps to it. */
-	return nft_get_u32(theirs[NFTA_CHAIN_USE]) == 2 ? 0 : wrong(check, "chain", name, "is not as it was made");
+	if (nft_get_u32(theirs[NFTA_CHAIN_USE]) == 2)
+		return 0;
+	check->settle = true;
+	return wrong(check, "chain", name, "is not as it was made");
 }
 
 static int check_none_foreign(struct nft *nft, struct check *check)
@@ -375,15 +379,17 @@ static int check_none_foreign(struct nft *nft, struct check *check)
 		return 0;
 	check->kind = &kinds[CHAINS];
 	int r = dump(nft, check, NFT_FAMILY_ANY, NULL, each_chain);
-	return r == 0 ? wrong(check, "an object in table " RULES_TABLE " or a rule in chain", CHAIN_LOGGED,
-			      "is not ours")
-		      : r;
+	if (r < 0)
+		return r;
+	check->settle = true;
+	return wrong(check, "an object in table " RULES_TABLE " or a rule in chain", CHAIN_LOGGED, "is not ours");
 }
 
 static int read_back(struct nft *nft, struct check *check)
 {
 	nft_watch(nft);
 	*check->what = '\0';
+	check->settle = false;
 	for (size_t i = 0; i < check->count; i++)
 		check->expected[i].seen = false;
 	int r = check_all(nft, check, TABLES);
@@ -398,6 +404,31 @@ static int read_back(struct nft *nft, struct check *check)
 	return r == 0 ? check_none_foreign(nft, check) : r;
 }
 
+/*
+ * The kernel counts uses while it takes a batch, before the batch is decided on.  A batch that changes nothing waits for the one under way.
+ */
+static int wait_for_others(struct nft *nft)
+{
+	nft_begin(nft);
+	nft_message(nft, NFT_MSG_NEWTABLE, NFT_FAMILY_IP, 0, RULES_TABLE);
+	nft_text(nft, NFTA_TABLE_NAME, RULES_TABLE);
+	return nft_commit(nft, NULL);
+}
+
+static int read_until_sure(struct nft *nft, struct check *check)
+{
+	int r = read_back(nft, check);
+
+	/* Others make log chains meanwhile, or remove elements: counts of different moments do not fit. */
+	for (int i = 1; i < RULES_TRIES && (r == -EINTR || (r < 0 && (nft_changed(nft) || check->settle))); i++) {
+		int waited = check->settle ? wait_for_others(nft) : 0;
+		if (waited < 0)
+			return waited;
+		r = read_back(nft, check);
+	}
+	return r;
+}
+
 int rules_verify(struct nft *nft, const struct rules_router *router, struct error *err)
 {
 	struct nft_plan plan = {0};
@@ -409,10 +440,7 @@ int rules_verify(struct nft *nft, const struct rules_router *router, struct erro
 	if (r == 0)
 		r = read_plan(&check, &plan);
 	if (r == 0)
-		r = read_back(nft, &check);
-	/* Others make log chains meanwhile, or remove elements: counts of different moments do not fit. */
-	for (int i = 1; i < RULES_TRIES && (r == -EINTR || (r < 0 && nft_changed(nft))); i++)
-		r = read_back(nft, &check);
+		r = read_until_sure(nft, &check);
 	free(check.expected);
 	nft_plan_clear(&plan);
 	if (r == 0)

@@ -71,7 +71,11 @@ int trial_policy_network(const struct trial_network *network, bool *asked, enum 
 	if (!*asked)
 		return 0;
 	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(network->policy, " "), network->policy);
-	return network_mode_from_name(mode, name, err);
+	int r = network_mode_from_name(mode, name, err);
+	/* Whoever can say none can say a list that opens nothing. */
+	if (r == 0 && *mode == NETWORK_RESTRICTED && strcmp(network->policy, name) == 0)
+		*mode = NETWORK_NONE;
+	return r;
 }
 
 /* Mode and allowed hosts take the place of the document's, also where those say that there is no network at all. */

@@ -14,7 +14,7 @@
 int trial_policy_write(const char *path, const char *document, const struct trial *trial, struct policy *policy,
 		       struct error *err);
 
-/* The mode that network.policy asks for.  0 with *asked (false: none), or -EINVAL with err set. */
+/* The mode that network.policy asks for; a list without a host is mode none.  0 with *asked (false: none), or -EINVAL with err set. */
 int trial_policy_network(const struct trial_network *network, bool *asked, enum network_mode *mode, struct error *err);
 
 /* The limits that are named, bit 1 << enum limit, of either tier.  0 with *asked, or -EINVAL with err set. */

@@ -14,9 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "harness/adapter.h"
 #include "harness/testnet.h"
 #include "harness/trial.h"
+#include "harness/trial_policy.h"
 #include "harness/workdir.h"
 
 static char directory[] = "/tmp/agentcore-trial-network-XXXXXX";
@@ -172,11 +174,38 @@ static void test_what_cannot_be(void **state)
 	assert_null(facts);
 }
 
+static void test_modes_that_are_asked_for(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *policy;
+		enum network_mode mode;
+	} rows[] = {{"none", NETWORK_NONE},
+		    {"none 198.51.100.10", NETWORK_NONE},
+		    {"restricted", NETWORK_NONE},
+		    {"restricted 198.51.100.10", NETWORK_RESTRICTED},
+		    {"full", NETWORK_FULL}};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		enum network_mode mode = NETWORK_FULL;
+		bool asked = false;
+		const struct trial_network network = {.policy = rows[i].policy};
+		assert_int_equal(trial_policy_network(&network, &asked, &mode, NULL), 0);
+		assert_true(asked);
+		assert_int_equal(mode, rows[i].mode);
+	}
+	bool asked = true;
+	enum network_mode mode;
+	assert_int_equal(trial_policy_network(&(struct trial_network){0}, &asked, &mode, NULL), 0);
+	assert_false(asked);
+	assert_int_equal(trial_policy_network(&(struct trial_network){.policy = "some"}, &asked, &mode, NULL), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_trial_in_the_controls_place),
 		cmocka_unit_test(test_what_cannot_be),
+		cmocka_unit_test(test_modes_that_are_asked_for),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -2,6 +2,9 @@
 /* The router in namespaces of the test: the whole way to the world, its end, its crashes. */
 #include "router_place.h"
 
+#include <sys/capability.h>
+#include <time.h>
+
 struct guest {
 	struct place place;
 	struct router *router;
@@ -107,7 +110,8 @@ static void picture(char *text, size_t size)
 		command, sizeof(command),
 		"ip -o link | sed 's/ .*: / /'; ip -o -4 addr | sed 's/ valid_lft.*//'; ip -4 route show table all; ip "
 		"neigh show nud permanent; nft list ruleset; grep . /proc/sys/net/ipv4/conf/*/forwarding "
-		"/proc/sys/net/ipv4/ip_forward; grep %s /proc/self/mountinfo; ls %s/network 2>/dev/null | grep -v "
+		"/proc/sys/net/ipv4/ip_forward 2>/dev/null; grep %s /proc/self/mountinfo; ls %s/network 2>/dev/null | "
+		"grep -v "
 		"'^lock$\\|^pool$'",
 		state_path, state_path);
 	ask(text, size, command);
@@ -354,15 +358,328 @@ static void test_changed_rules(void **state)
 	dismiss(&guest);
 }
 
+/* --- At once, and killed -------------------------------------------------------------------------- */
+
+/* A process that holds an address until its pipe is closed, or it is killed. */
+struct holder {
+	pid_t pid;
+	int stay;
+};
+
+static int hold_address(const struct router_options *options, int ready, int stay)
+{
+	struct router *router = NULL;
+	struct error err = {0};
+	char byte = 0;
+
+	if (router_open(&router, options, &err) < 0) {
+		(void)fprintf(stderr, "router_open: %s; %s\n", err.text, err.hint);
+		return 1;
+	}
+	const uint32_t address = router_address(router)->address;
+	if (write(ready, &address, sizeof(address)) != sizeof(address) || read(stay, &byte, 1) != 0)
+		return 2;
+	if (router_close(router, &err) == 0)
+		return 0;
+	(void)fprintf(stderr, "router_close: %s\n", err.text);
+	return 3;
+}
+
+/* Its address is read from ready. */
+static struct holder start_holder(const struct router_options *options, int ready)
+{
+	int stay[2];
+
+	assert_int_equal(pipe2(stay, O_CLOEXEC), 0);
+	struct holder holder = {.pid = fork(), .stay = stay[1]};
+	if (holder.pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)close(stay[1]);
+		_exit(hold_address(options, ready, stay[0]));
+	}
+	(void)close(stay[0]);
+	return holder;
+}
+
+static int end_holder(const struct holder *holder, int signal)
+{
+	int status = 0;
+
+	if (signal)
+		(void)kill(holder->pid, signal);
+	(void)close(holder->stay);
+	assert_int_equal(waitpid(holder->pid, &status, 0), holder->pid);
+	return signal ? 0 : status;
+}
+
+static uint32_t read_address(int ready)
+{
+	uint32_t address = 0;
+
+	assert_true(readable(ready, PATIENCE_MS));
+	assert_int_equal(read(ready, &address, sizeof(address)), sizeof(address));
+	return address;
+}
+
+#define CROWD 32
+
+static void test_crowd(void **state)
+{
+	const struct router_options options = options_of(24);
+	struct holder holders[CROWD];
+	bool seen[256] = {false};
+	int ready[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	for (int i = 0; i < CROWD; i++)
+		holders[i] = start_holder(&options, ready[1]);
+	for (int i = 0; i < CROWD; i++) {
+		const uint32_t address = read_address(ready[0]);
+		assert_false(seen[address & 0xff]);
+		seen[address & 0xff] = true;
+	}
+	/* All at once again; each waits for its own pipe only, which its younger brothers hold as well until they end. */
+	for (int i = CROWD - 1; i >= 0; i--)
+		(void)close(holders[i].stay);
+	for (int i = 0; i < CROWD; i++) {
+		int status = -1;
+		assert_int_equal(waitpid(holders[i].pid, &status, 0), holders[i].pid);
+		assert_int_equal(status, 0);
+	}
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+}
+
+static void test_killed_beside_another(void **state)
+{
+	const struct router_options options = options_of(28);
+	struct guest guest = {0}, other = {0};
+	uint32_t killed = 0;
+	int ready[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	admit(&other, &options);
+	/* The child gets a sandbox with elements, and dies with it. */
+	pid_t pid = fork();
+	if (pid == 0) {
+		admit(&guest, &options);
+		if (write(ready[1], &guest.rules.address, sizeof(uint32_t)) == sizeof(uint32_t))
+			(void)pause();
+		_exit(1);
+	}
+	killed = read_address(ready[0]);
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	/* Until it is its turn again; rules_add would refuse elements that are there. */
+	bool again = false;
+	for (int i = 0; i < 12; i++) {
+		admit(&guest, &options);
+		again |= guest.rules.address == killed;
+		assert_int_equal(exchange_udp(&guest.place), TEST_HOST);
+		dismiss(&guest);
+	}
+	assert_true(again);
+	assert_int_equal(router_reclaim(&options, NULL), 0);
+	assert_int_equal(exchange_udp(&other.place), TEST_HOST);
+	dismiss(&other);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+}
+
+/* What delete knows. */
+static struct router_options reclaim_options(void)
+{
+	return (struct router_options){.state_dir = state_dir, .state_path = state_path, .far_end = -1};
+}
+
+static void test_killed_as_the_last(void **state)
+{
+	const struct router_options options = options_of(24), reclaim = reclaim_options();
+	struct error err = {0};
+	int ready[2];
+
+	(void)state;
+	/* Nothing there at all. */
+	assert_int_equal(router_reclaim(&reclaim, &err), 0);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	struct holder holder = start_holder(&options, ready[1]);
+	(void)read_address(ready[0]);
+	(void)end_holder(&holder, SIGKILL);
+	assert_answer(&host, "nft list tables | wc -l", "1");
+	assert_answer(&host, "cat /proc/sys/net/ipv4/conf/out0/forwarding", "1");
+	/* From elsewhere: where the far end is must be remembered. */
+	go(&world);
+	int r = router_reclaim(&reclaim, &err);
+	go(&host);
+	if (r < 0)
+		fail_msg("router_reclaim: %s", err.text);
+	assert_true(is_clean());
+	assert_int_equal(router_reclaim(&reclaim, &err), 0);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+}
+
+static void test_killed_and_made_anew(void **state)
+{
+	const struct router_options options = options_of(24);
+	struct guest guest = {0};
+	int ready[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	for (int i = 0; i < 3; i++) {
+		struct holder holder = start_holder(&options, ready[1]);
+		(void)read_address(ready[0]);
+		(void)end_holder(&holder, SIGKILL);
+	}
+	admit(&guest, &options);
+	assert_int_equal(exchange_udp(&guest.place), TEST_HOST);
+	dismiss(&guest);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+}
+
+/* At any moment of making it and of taking it down. */
+static void test_killed_half_way(void **state)
+{
+	const struct router_options options = options_of(24), reclaim = reclaim_options();
+	struct error err = {0};
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			struct router *router = NULL;
+			if (router_open(&router, &options, NULL) == 0)
+				(void)router_close(router, NULL);
+			_exit(0);
+		}
+		const struct timespec pause = {.tv_nsec = i * 250000L};
+		(void)nanosleep(&pause, NULL);
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+		if (router_reclaim(&reclaim, &err) < 0)
+			fail_msg("after %d us: %s", i * 250, err.text);
+		assert_answer(&host, "nft list tables; cat /proc/sys/net/ipv4/conf/out0/forwarding", "0");
+	}
+}
+
+static void test_no_namespace_on_the_file(void **state)
+{
+	const struct router_options options = options_of(24);
+	struct guest guest = {0};
+
+	(void)state;
+	/* As after a crash of the machine. */
+	run("mkdir %s/network && touch %s/network/namespace %s/network/far-end && mount --bind /dev/null "
+	    "%s/network/namespace",
+	    state_path, state_path, state_path, state_path);
+	admit(&guest, &options);
+	assert_int_equal(exchange_udp(&guest.place), TEST_HOST);
+	dismiss(&guest);
+}
+
+static void test_two_state_directories(void **state)
+{
+	struct router_options options = options_of(24), others = options_of(24);
+	struct guest guest = {0}, other = {0};
+	char path[64];
+
+	(void)state;
+	others.state_dir = make_state(path);
+	others.state_path = path;
+	admit(&guest, &options);
+	assert_refused(&others, EADDRINUSE, "10.213.0.", "--network-pool");
+	others.pool += 256;
+	admit(&other, &others);
+	assert_int_equal(exchange_udp(&guest.place), TEST_HOST);
+	assert_int_equal(exchange_udp(&other.place), TEST_HOST);
+	dismiss(&guest);
+	/* The other one needs it still, and then turns off what it has not turned on. */
+	assert_int_equal(exchange_udp(&other.place), TEST_HOST);
+	dismiss(&other);
+	end_state(others.state_dir, path);
+}
+
+static void test_far_end_by_descriptor(void **state)
+{
+	struct router_options options = options_of(24);
+	struct guest guest = {0};
+
+	(void)state;
+	struct place far = make_place();
+	run("ip link add far0 netns %d type veth peer name near0 netns %d && nsenter -t %d -n sh -c 'ip link set near0 "
+	    "up; "
+	    "ip addr add 192.0.2.1/24 dev near0' && nsenter -t %d -n sh -c 'ip link set lo up; ip link set far0 up; ip "
+	    "addr add 192.0.2.2/24 dev far0; ip route add default via 192.0.2.1'",
+	    (int)far.holder, (int)world.holder, (int)world.holder, (int)far.holder);
+	options.far_end = far.ns;
+	admit(&guest, &options);
+	assert_int_equal(exchange_udp(&guest.place), 0xc0000202);
+	assert_answer(&host, "nft list tables; ip -4 route show | wc -l", "2");
+	dismiss(&guest);
+	assert_answer(&far, "nft list tables; cat /proc/sys/net/ipv4/conf/far0/forwarding", "0");
+	end_place(&far);
+}
+
+static void test_without_privilege(void **state)
+{
+	const struct router_options options = options_of(24);
+	int status = 0;
+
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct router *router = NULL;
+		struct error err = {0};
+		cap_t none = cap_init();
+		if (cap_set_proc(none) < 0)
+			_exit(2);
+		int r = router_open(&router, &options, &err);
+		_exit(r == -EPERM && strstr(err.hint, "root") ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void test_no_namespace_of_its_own(void **state)
+{
+	const struct router_options options = options_of(24);
+	struct router *router = NULL;
+	struct error err = {0};
+	unsigned port = 0;
+
+	(void)state;
+	assert_int_equal(router_open(&router, &options, &err), 0);
+	assert_int_equal(router_connect(router, host.ns, &port, &err), -EINVAL);
+	assert_int_equal(router_close(router, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CLEAN_TEST(test) cmocka_unit_test_setup_teardown(test, remember, nothing_left)
-		CLEAN_TEST(test_whole_way),     CLEAN_TEST(test_inside),
-		CLEAN_TEST(test_in_the_router), CLEAN_TEST(test_another_mark),
-		CLEAN_TEST(test_pool_empty),    CLEAN_TEST(test_overlap),
-		CLEAN_TEST(test_wrong_options), CLEAN_TEST(test_another_router_wanted),
+		CLEAN_TEST(test_whole_way),
+		CLEAN_TEST(test_inside),
+		CLEAN_TEST(test_in_the_router),
+		CLEAN_TEST(test_another_mark),
+		CLEAN_TEST(test_pool_empty),
+		CLEAN_TEST(test_overlap),
+		CLEAN_TEST(test_wrong_options),
+		CLEAN_TEST(test_another_router_wanted),
 		CLEAN_TEST(test_changed_rules),
+		CLEAN_TEST(test_crowd),
+		CLEAN_TEST(test_killed_beside_another),
+		CLEAN_TEST(test_killed_as_the_last),
+		CLEAN_TEST(test_killed_and_made_anew),
+		CLEAN_TEST(test_killed_half_way),
+		CLEAN_TEST(test_no_namespace_on_the_file),
+		CLEAN_TEST(test_two_state_directories),
+		CLEAN_TEST(test_far_end_by_descriptor),
+		CLEAN_TEST(test_without_privilege),
+		CLEAN_TEST(test_no_namespace_of_its_own),
 	};
 	return cmocka_run_group_tests_name("router", tests, NULL, NULL);
 }
