@@ -16,7 +16,7 @@
 
 struct pool_head {
 	char magic[8];
-	uint32_t network, prefix, number, unused;
+	uint32_t number, unused;
 };
 static const char magic[8] = "acpool1";
 
@@ -84,18 +84,6 @@ void pool_close(struct pool *pool)
 	*pool = POOL_CLOSED;
 }
 
-int pool_subnet(const struct pool *pool, uint32_t *network, unsigned *prefix, struct error *err)
-{
-	struct pool_head head;
-	int r = read_head(pool, &head, err);
-
-	if (r < 0)
-		return r;
-	*network = head.network;
-	*prefix = head.prefix;
-	return 0;
-}
-
 static struct flock slot_lock(short type, unsigned slot, unsigned count)
 {
 	return (struct flock){.l_type = type,
@@ -120,8 +108,6 @@ int pool_reset(struct pool *pool, struct error *err)
 
 	if (r < 0)
 		return r;
-	head.network = pool->network;
-	head.prefix = pool->prefix;
 	if (head.number > NUMBER_MAX / 2)
 		head.number = 0;
 	if (ftruncate(pool->fd, 0) < 0)

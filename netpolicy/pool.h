@@ -29,9 +29,6 @@ uint32_t pool_uplink(const struct pool *pool); /* the router's side; the far sid
 int pool_open(struct pool *pool, int directory, uint32_t network, unsigned prefix, struct error *err);
 void pool_close(struct pool *pool);
 
-/* The subnet of the file's last pool_reset; prefix 0: never. */
-int pool_subnet(const struct pool *pool, uint32_t *network, unsigned *prefix, struct error *err);
-
 /* Does anybody else hold an address?  1, 0, or a negative errno with err set. */
 int pool_in_use(const struct pool *pool, struct error *err);
 
