@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Other runtimes' networks, judged by the same cases: who makes a namespace of its own passes those of mode none, who does not fails them.
+# PEERS=1 judges podman's bridge as well, where there is a podman.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+# judge WORDS...: the cases of mode none; results in $scratch/results.jsonl.
+judge() {
+	run "$conformance" run --suite network --profile standard --filter 'network.*.none.*' --filter 'network.*.empty.*' \
+		--jsonl "$scratch/results.jsonl" "$@"
+}
+
+# count STATUS: how many cases of the last judgement have it.
+count() {
+	jq -s --arg status "$1" '[.[] | select(.type == "result" and .status == $status)] | length' "$scratch/results.jsonl"
+}
+
+# settled NAME PASS FAIL: nothing but those, and the request limit, which is UNSUPPORTED.
+settled() {
+	local counts
+	counts="$(count PASS) $(count FAIL) $(count UNSUPPORTED)"
+	[ "$counts" = "$2 $3 1" ]
+	ok "$1" $? "PASS, FAIL, UNSUPPORTED: $counts; $output $errors"
+}
+
+run env PATH=/nonexistent "$conformance" run --runtime podman --suite network
+expect "a podman that is not there is neither conformant nor judged" 2 'podman: no such program'
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "ok - the rest needs root # SKIP"
+	finish
+	exit
+fi
+
+judge --runtime-cmd 'bwrap --ro-bind / / --unshare-net --'
+expect "bwrap --unshare-net is conformant" 0
+settled "bwrap: each case was judged" 9 0
+judge --runtime-cmd 'unshare --net --'
+expect "unshare --net is not" 1 'network.standard.none.loopback'
+settled "unshare: the loopback alone, which is down" 8 1
+judge --runtime-cmd 'env --'
+expect "a command that isolates nothing fails" 1
+settled "env: everything but the loopback" 1 8
+
+if [ -n "${PEERS:-}" ] && command -v podman >/dev/null; then
+	before=$(ip -o link)
+	judge --runtime podman
+	settled "podman --network none" 9 0
+	run timeout 50 "$conformance" run --suite network --profile standard --runtime podman --filter 'network.*.allowed.full*' \
+		--filter 'network.*.metadata-full' --filter 'network.*.peer.direct' --expect "$root/fixtures/expectations/podman.json"
+	expect "podman's bridge: as expected" 0 '2 PASS, 3 XFAIL'
+	[ "$before" = "$(ip -o link)" ]
+	ok "podman has not touched the machine's links" $?
+fi
+
+finish
