@@ -12,10 +12,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/array.h"
-#include "base/io.h"
 #include "netpolicy/rules.h"
 
 void mac_of(uint32_t address, uint8_t mac[MAC_LENGTH])
@@ -267,6 +265,25 @@ int links_make_port(struct rtnl *rtnl, const struct port_link *port, struct erro
 	return rtnl_commit(rtnl, err);
 }
 
+int links_no_link_local(struct rtnl *rtnl, int index, struct error *err)
+{
+	const struct ifinfomsg link = {.ifi_index = index};
+	struct error why = {0};
+
+	rtnl_begin(rtnl);
+	rtnl_message(rtnl, RTM_NEWLINK, 0, &link, sizeof(link), "IPv6 of the sandbox's interface");
+	struct nlattr *families = rtnl_nest(rtnl, IFLA_AF_SPEC);
+	struct nlattr *six = rtnl_nest(rtnl, AF_INET6);
+	rtnl_u8(rtnl, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	rtnl_nest_end(rtnl, six);
+	rtnl_nest_end(rtnl, families);
+	int r = rtnl_commit(rtnl, &why);
+	/* A kernel without IPv6. */
+	if (r == 0 || r == -EAFNOSUPPORT)
+		return 0;
+	return error_say(err, why.code, "%s", why.text);
+}
+
 int links_up(struct rtnl *rtnl, int index, struct error *err)
 {
 	rtnl_begin(rtnl);
@@ -302,22 +319,6 @@ int links_configure_inside(struct rtnl *rtnl, int index, uint32_t address, uint3
 	put_neighbour(rtnl, index, gateway, gateway_mac, "gateway's neighbour entry");
 	put_route(rtnl, RTM_NEWROUTE, index, 0, 0, gateway, "sandbox's default route");
 	return rtnl_commit(rtnl, err);
-}
-
-int links_no_ipv6(int proc_sys_net, struct error *err)
-{
-	/* default for interfaces that come, all for those that are there. */
-	static const char *const paths[] = {"ipv6/conf/default/disable_ipv6", "ipv6/conf/all/disable_ipv6"};
-
-	/* A kernel without IPv6 has nothing to turn off. */
-	if (faccessat(proc_sys_net, "ipv6", F_OK, 0) < 0 && errno == ENOENT)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		int r = io_write_file(proc_sys_net, paths[i], "1");
-		if (r < 0)
-			return error_set(err, -r, "/proc/sys/net/%s", paths[i]);
-	}
-	return 0;
 }
 
 int links_index(const struct rtnl *rtnl, const char *name)

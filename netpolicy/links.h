@@ -49,11 +49,14 @@ struct port_link {
 	const char *inside; /* the interface's name there */
 };
 
-/* IPv6 off for the interfaces that are there and that come, in the namespace that the caller is in; a descriptor of /proc/sys/net.  0 or a negative errno with err set. */
-int links_no_ipv6(int proc_sys_net, struct error *err);
-
 /* In the router: the port, down, with its static entries; and the interface inside. */
 int links_make_port(struct rtnl *rtnl, const struct port_link *port, struct error *err);
+
+/*
+ * PID 1 turns IPv6 off, but a link that comes up before that must not even say that it is there.  By netlink: each namespace's sysctls are
+ * entries of the same name to the host's /proc, which looks at one after the other.
+ */
+int links_no_link_local(struct rtnl *rtnl, int index, struct error *err);
 
 /*
  * Either side up.  The carrier comes with the second one, and the kernel lets packets through a moment later, on a workqueue: links_settle, once for each

@@ -231,22 +231,6 @@ static int port_index(const struct router *router)
 	return INDEX_PORT_FIRST + (int)router->address.mark;
 }
 
-/* Before there is an interface inside: it must not even say that it is there. */
-static int prepare_inside(struct router *router, int sandbox_ns, struct error *err)
-{
-	/* These are of the namespace that the writer is in: never touch the machine's own. */
-	_cleanup_fd_ int own = netns_current(err);
-	if (own < 0)
-		return own;
-	if (!netns_same(own, sandbox_ns))
-		return error_say(err, EXDEV, "not in the sandbox's network namespace");
-	_cleanup_fd_ int sysctls = open("/proc/sys/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (sysctls < 0)
-		return error_set(err, errno, "/proc/sys/net");
-	int r = links_no_ipv6(sysctls, err);
-	return r < 0 ? r : rtnl_open(&router->inside, err);
-}
-
 static int enter_sandbox(struct router *router, int sandbox_ns, struct error *err)
 {
 	int back = -1;
@@ -255,7 +239,7 @@ static int enter_sandbox(struct router *router, int sandbox_ns, struct error *er
 	if (r < 0)
 		return r;
 	r = netns_same(back, sandbox_ns) ? error_say(err, EINVAL, "the sandbox has no network namespace of its own")
-					 : prepare_inside(router, sandbox_ns, err);
+					 : rtnl_open(&router->inside, err);
 	int left = netns_leave(&back, r < 0 ? NULL : err);
 	return r < 0 ? r : left;
 }
@@ -281,9 +265,11 @@ int router_up(struct router *router, struct error *err)
 	const int index = links_index(router->inside, ROUTER_INTERFACE_INSIDE);
 	const int ours[] = {port_index(router), INDEX_BRIDGE, INDEX_UPLINK};
 	/* Inside first: with the port comes the carrier, and both sides must take notice before the first packet. */
-	int r = index > 0 ? links_up(router->inside, index, err)
+	int r = index > 0 ? links_no_link_local(router->inside, index, err)
 			  : error_say(err, ENODEV, "interface %s is not there", ROUTER_INTERFACE_INSIDE);
 
+	if (r == 0)
+		r = links_up(router->inside, index, err);
 	if (r == 0)
 		r = links_up(router->rtnl, port_index(router), err);
 	if (r == 0)
