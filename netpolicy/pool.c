@@ -14,9 +14,12 @@
 /* Numbers count up to here; a new router starts over when half of them are used. */
 #define NUMBER_MAX 0x7fffff00u
 
+#define WINDOW_MIN     256u
+#define ASK_IN_THE_WAY 8u
+
 struct pool_head {
 	char magic[8];
-	uint32_t number, unused;
+	uint32_t number, window;
 };
 static const char magic[8] = "acpool1";
 
@@ -172,20 +175,66 @@ static int try_slot(const struct pool *pool, unsigned slot, bool *dirty, struct 
 	return r;
 }
 
+/*
+ * Addresses come again in turn, so that each rests for a while; but not all of the pool in turn: what the rules keep for an address they
+ * keep for the router's life, and the more there is the longer a new one takes.  A part that is at most half in use does.
+ */
+static int widen(const struct pool *pool, const char *flags, unsigned slots, unsigned *window, struct error *err)
+{
+	struct pool_head head;
+	unsigned used = 0;
+	int r = read_head(pool, &head, err);
+
+	if (r < 0)
+		return r;
+	*window = head.window < WINDOW_MIN ? WINDOW_MIN : head.window;
+	if (*window > slots)
+		*window = slots;
+	for (unsigned i = 0; i < *window; i++)
+		used += flags[i] != 0;
+	if (used * 2 > *window && *window < slots)
+		*window = *window * 2 < slots ? *window * 2 : slots;
+	if (*window == head.window)
+		return 0;
+	head.window = *window;
+	return write_head(pool, &head, err);
+}
+
+/* A slot of the first count, from start: 1, 0 (none), or a negative errno.  Of those that look taken, some are asked in the way: their holder may be dead. */
+static int take_from(const struct pool *pool, const char *flags, unsigned start, unsigned count, unsigned ask,
+		     unsigned *slot, bool *dirty, struct error *err)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const unsigned candidate = (start + i) % count;
+		if (flags[candidate] && ask == 0)
+			continue;
+		if (flags[candidate])
+			ask--;
+		int r = try_slot(pool, candidate, dirty, err);
+		if (r > 0)
+			*slot = candidate;
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
 int pool_take(struct pool *pool, uint32_t number, unsigned *slot, bool *dirty, struct error *err)
 {
 	const unsigned slots = pool_slots(pool->prefix);
+	char flags[ROUTER_SLOTS_MAX] = {0};
+	unsigned window = 0;
 
-	/* In turn: an address rests as long as possible. */
-	for (unsigned i = 0; i < slots; i++) {
-		const unsigned candidate = (number + i) % slots;
-		int r = try_slot(pool, candidate, dirty, err);
-		if (r == 0)
-			continue;
-		if (r > 0)
-			*slot = candidate;
+	/* What is beyond the end of the file was never used. */
+	if (pread(pool->fd, flags, slots, sizeof(struct pool_head)) < 0)
+		return error_set(err, errno, "network/pool in the state directory");
+	int r = widen(pool, flags, slots, &window, err);
+	if (r == 0)
+		r = take_from(pool, flags, number % window, window, ASK_IN_THE_WAY, slot, dirty, err);
+	if (r == 0)
+		r = take_from(pool, flags, 0, slots, slots, slot, dirty, err);
+	if (r != 0)
 		return r < 0 ? r : 0;
-	}
 	(void)error_say(err, EBUSY, "no free address: all %u of the network pool are in use", slots);
 	if (err)
 		(void)error_hint(err, "end some sandboxes, or start with a wider --network-pool and another --root");

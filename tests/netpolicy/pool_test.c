@@ -145,6 +145,41 @@ static void test_dirty_after_death(void **state)
 	pool_close(&pool);
 }
 
+static unsigned take(struct pool *pool, uint32_t number)
+{
+	bool dirty = false;
+	unsigned slot = 0;
+
+	assert_int_equal(pool_take(pool, number, &slot, &dirty, NULL), 0);
+	assert_false(dirty);
+	return slot;
+}
+
+static void test_in_turn(void **state)
+{
+	struct pool pool = fresh(16);
+
+	(void)state;
+	/* Of a large pool that is hardly in use, a part. */
+	for (uint32_t i = 1; i <= 600; i++) {
+		const unsigned slot = take(&pool, i);
+		assert_int_equal(slot, i % 256);
+		assert_int_equal(pool_release(&pool, slot, false, NULL), 0);
+	}
+	/* It grows with what is in use, which never comes twice: to all of it. */
+	static struct pool pools[600];
+	static bool seen[2048];
+	for (uint32_t i = 0; i < 600; i++) {
+		pools[i] = opened(16);
+		const unsigned slot = take(&pools[i], 1000 + i);
+		assert_true(slot < 2048 && !seen[slot]);
+		seen[slot] = true;
+	}
+	for (uint32_t i = 0; i < 600; i++)
+		pool_close(&pools[i]);
+	pool_close(&pool);
+}
+
 /* A child that has the descriptor still does not hold what was given back. */
 static void test_released_in_spite_of_a_copy(void **state)
 {
@@ -221,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_holder_each, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_own_lock_is_no_use, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dirty_after_death, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_in_turn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_released_in_spite_of_a_copy, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_numbers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_broken_file, set_up, tear_down),
