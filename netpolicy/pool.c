@@ -230,7 +230,7 @@ int pool_take(struct pool *pool, uint32_t number, unsigned *slot, bool *dirty, s
 		return error_set(err, errno, "network/pool in the state directory");
 	int r = widen(pool, flags, slots, &window, err);
 	if (r == 0)
-		r = take_from(pool, flags, number % window, window, ASK_IN_THE_WAY, slot, dirty, err);
+		r = take_from(pool, flags, number, window, ASK_IN_THE_WAY, slot, dirty, err);
 	if (r == 0)
 		r = take_from(pool, flags, 0, slots, slots, slot, dirty, err);
 	if (r != 0)

@@ -118,12 +118,18 @@ struct rules_far_end {
 	const char *interface; /* the uplink's far side */
 	uint32_t pool; /* host byte order */
 	unsigned pool_prefix;
+	const uint32_t *devices; /* interface indices whose forwarding was turned on for us */
+	size_t device_count;
 };
+
+/* Far sides of all uplinks on this host begin so. */
+#define ROUTER_FAR_PREFIX "ac-"
 
 /*
  * Masquerade what comes from the pool; drop what comes over the interface with a source outside of the pool, to any address of
  * this namespace itself (asked of the routing table at each packet, before any DNAT of the host's), what the host's own rules DNAT, and what
- * others want to send into the pool unasked.  Replaces a table of the name.  0 or a negative errno with err set.
+ * others want to send into the pool unasked.  What comes in over the devices goes on to uplinks only: the host must not become its neighbours'
+ * router.  Replaces a table of the name.  0 or a negative errno with err set.
  */
 int rules_far_end_install(struct nft *nft, const struct rules_far_end *far_end, struct error *err);
 int rules_far_end_remove(struct nft *nft, const char *table, struct error *err); /* 0 also where there is none */

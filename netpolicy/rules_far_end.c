@@ -146,6 +146,21 @@ static void put_rule(struct nft *nft, const struct rules_far_end *far_end, const
 	nft_nest_end(nft, expressions);
 }
 
+/* A device that forwards for the sake of answers to us, or to another router of ours. */
+static void put_through(struct nft *nft, const struct rules_far_end *far_end, uint32_t device)
+{
+	nft_message(nft, NFT_MSG_NEWRULE, NFT_FAMILY_IP, NLM_F_CREATE | NLM_F_APPEND, "far-through");
+	nft_text(nft, NFTA_RULE_TABLE, far_end->table);
+	nft_text(nft, NFTA_RULE_CHAIN, "forward");
+	struct nlattr *expressions = nft_nest(nft, NFTA_RULE_EXPRESSIONS);
+	expr_meta(nft, NFT_META_IIF, NFT_WORD(0));
+	expr_cmp(nft, NFT_CMP_EQ, NFT_WORD(0), &device, sizeof(device));
+	expr_meta(nft, NFT_META_OIFNAME, NFT_WORD(0));
+	expr_cmp(nft, NFT_CMP_NEQ, NFT_WORD(0), ROUTER_FAR_PREFIX, sizeof(ROUTER_FAR_PREFIX) - 1);
+	expr_verdict(nft, NF_DROP, NULL);
+	nft_nest_end(nft, expressions);
+}
+
 int rules_far_end_install(struct nft *nft, const struct rules_far_end *far_end, struct error *err)
 {
 	nft_begin(nft);
@@ -159,6 +174,8 @@ int rules_far_end_install(struct nft *nft, const struct rules_far_end *far_end, 
 		if (!fault_wished("drop", rules[i].name))
 			put_rule(nft, far_end, &rules[i]);
 	}
+	for (size_t i = 0; i < far_end->device_count && !fault_wished("drop", "far-through"); i++)
+		put_through(nft, far_end, far_end->devices[i]);
 	return nft_commit(nft, err);
 }
 

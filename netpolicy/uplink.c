@@ -28,7 +28,8 @@
 
 void uplink_name(struct uplink *uplink, uint32_t mark, uint32_t number)
 {
-	(void)snprintf(uplink->interface, sizeof(uplink->interface), "ac-%08x-%03x", mark, number & 0xfff);
+	(void)snprintf(uplink->interface, sizeof(uplink->interface), ROUTER_FAR_PREFIX "%08x-%03x", mark,
+		       number & 0xfff);
 	(void)snprintf(uplink->table, sizeof(uplink->table), "agentcore-%08x", mark);
 }
 
@@ -327,7 +328,9 @@ static int with_nft(const struct uplink *uplink, bool install, struct error *err
 	const struct rules_far_end far_end = {.table = uplink->table,
 					      .interface = uplink->interface,
 					      .pool = uplink->network,
-					      .pool_prefix = uplink->prefix};
+					      .pool_prefix = uplink->prefix,
+					      .devices = uplink->devices,
+					      .device_count = uplink->device_count};
 	struct nft *nft = NULL;
 	int r = nft_open(&nft, err);
 

@@ -644,6 +644,53 @@ static void test_far_end_by_descriptor(void **state)
 	end_place(&far);
 }
 
+/* Does a datagram of the world's get through the host to a neighbour of its? */
+static bool crosses(int at_neighbour)
+{
+	const struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(TEST_PORT), .sin_addr.s_addr = htonl(0xc0a84d0a)};
+	char text[8];
+
+	go(&world);
+	_cleanup_fd_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	go(&host);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sendto(fd, "x", 1, 0, (const struct sockaddr *)&to, sizeof(to)), 1);
+	if (!readable(at_neighbour, 300))
+		return false;
+	while (recv(at_neighbour, text, sizeof(text), 0) > 0)
+		continue;
+	return true;
+}
+
+static void test_no_router_for_neighbours(void **state)
+{
+	const struct router_options options = options_of(24);
+	struct guest guest = {0};
+
+	(void)state;
+	struct place neighbour = make_place();
+	run("ip link add lan0 type veth peer name eth0 netns %d && ip link set lan0 up && ip addr add 192.168.77.2/24 "
+	    "dev "
+	    "lan0 && nsenter -t %d -n sh -c 'ip link set eth0 up; ip addr add 192.168.77.10/24 dev eth0; ip route add "
+	    "default via 192.168.77.2' && nsenter -t %d -n ip route add 192.168.77.0/24 via 203.0.113.2",
+	    (int)neighbour.holder, (int)neighbour.holder, (int)world.holder);
+	int fd = listen_at(&neighbour, SOCK_DGRAM, 0xc0a84d0a, TEST_PORT);
+	assert_false(crosses(fd));
+	admit(&guest, &options);
+	assert_int_equal(exchange_udp(&guest.place), TEST_HOST);
+	assert_false(crosses(fd));
+	dismiss(&guest);
+	assert_false(crosses(fd));
+	/* The control: a host that forwards shows it. */
+	run("echo 1 >/proc/sys/net/ipv4/conf/out0/forwarding");
+	assert_true(crosses(fd));
+	run("echo 0 >/proc/sys/net/ipv4/conf/out0/forwarding");
+	(void)close(fd);
+	run("ip link del lan0");
+	end_place(&neighbour);
+}
+
 static void test_without_privilege(void **state)
 {
 	const struct router_options options = options_of(24);
@@ -699,6 +746,7 @@ int main(void)
 		CLEAN_TEST(test_no_namespace_on_the_file),
 		CLEAN_TEST(test_two_state_directories),
 		CLEAN_TEST(test_far_end_by_descriptor),
+		CLEAN_TEST(test_no_router_for_neighbours),
 		CLEAN_TEST(test_without_privilege),
 		CLEAN_TEST(test_no_namespace_of_its_own),
 	};
