@@ -12,7 +12,7 @@
 #include <glob.h>
 #include <sys/stat.h>
 
-#include "adapters/podman.h"
+#include "adapters/peer.h"
 #include "adapters/spawn.h"
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -29,6 +29,7 @@ static char program[sizeof(work_dir) + 32];
 static struct policy policy;
 static char *const command[] = {(char[]){"probe"}, (char[]){"load"}, (char[]){"net"}, NULL};
 static struct adapter_launch launch;
+static const struct peer_dialect *dialect = &peer_podman;
 
 static int set_up(void **state)
 {
@@ -64,13 +65,14 @@ static int tear_down_policy(void **state)
 
 static char **words(void)
 {
-	char **argv = podman_run_words(&(struct podman_input){.program = "/usr/bin/podman",
-							      .launch = &launch,
-							      .name = "box",
-							      .bundle = "/work/box",
-							      .seccomp = "/work/box/seccomp.json",
-							      .cgroups = "/groups",
-							      .processes = 100});
+	char **argv = peer_run_words(&(struct peer_input){.dialect = dialect,
+							  .program = "/usr/bin/podman",
+							  .launch = &launch,
+							  .name = "box",
+							  .bundle = "/work/box",
+							  .seccomp = "/work/box/seccomp.json",
+							  .cgroups = "/groups",
+							  .processes = 100});
 	assert_non_null(argv);
 	return argv;
 }
@@ -99,7 +101,7 @@ static void test_order(void **state)
 	assert_string_equal(argv[0], "/usr/bin/podman");
 	size_t run = place(argv, "run"), root = place(argv, "--rootfs"), own = place(argv, "--root");
 	assert_true(own > 0 && own < run && run < root);
-	assert_string_equal(argv[own + 1], PODMAN_STORAGE);
+	assert_string_equal(argv[own + 1], PEER_ROOT "/storage");
 	assert_true(place(argv, "--tmpdir") > 0 && place(argv, "--runroot") > 0);
 	const char *const end[] = {"--rootfs", "/work/box/rootfs", "/opt/conformance/probe", "load", "net"};
 	for (size_t i = 0; i < ARRAY_SIZE(end); i++)
@@ -112,11 +114,12 @@ static void test_order(void **state)
 static void test_every_command_has_places_of_its_own(void **state)
 {
 	(void)state;
-	char **argv = podman_command("podman", (const char *const[]){"rm", "box", NULL});
+	char **argv = peer_command(&peer_podman, "podman", (const char *const[]){"rm", "box", NULL});
 	assert_non_null(argv);
 	const struct {
 		const char *option, *value;
-	} rows[] = {{"--root", PODMAN_STORAGE}, {"--runroot", PODMAN_STATE}, {"--tmpdir", PODMAN_TMP}};
+	} rows[] = {
+		{"--root", PEER_ROOT "/storage"}, {"--runroot", PEER_ROOT "/state"}, {"--tmpdir", PEER_ROOT "/tmp"}};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		size_t at = place(argv, rows[i].option);
 		assert_true(at > 0 && at < place(argv, "rm"));
@@ -177,16 +180,16 @@ static void test_what_it_cannot_say(void **state)
 	(void)state;
 	for (unsigned kind = 0; kind < SESSION_COUNT; kind++) {
 		launch.kind = kind;
-		assert_int_equal(!podman_cannot_say(&launch), kind == SESSION_FULL);
+		assert_int_equal(!peer_cannot_say(&launch), kind == SESSION_FULL);
 	}
 	launch.kind = SESSION_FULL;
 	policy.network = NETWORK_RESTRICTED;
-	assert_null(podman_cannot_say(&launch));
+	assert_null(peer_cannot_say(&launch));
 	policy.allowed_hosts.count = 1;
-	assert_non_null(strstr(podman_cannot_say(&launch), "allowed hosts"));
+	assert_non_null(strstr(peer_cannot_say(&launch), "allowed hosts"));
 	policy.allowed_hosts.count = 0;
 	policy.read_only_filesystem = false;
-	assert_non_null(strstr(podman_cannot_say(&launch), "read-only"));
+	assert_non_null(strstr(peer_cannot_say(&launch), "read-only"));
 }
 
 /* --- With a podman --------------------------------------------------------------------------------- */
@@ -245,7 +248,7 @@ static void test_bridge_is_elsewhere(void **state)
 	assert_string_equal(seen.output, "eth0\nlo\n1\n");
 	_cleanup_free_ char *after = links();
 	assert_string_equal(before, after);
-	assert_int_not_equal(access("/run/agentcore-podman", F_OK), 0);
+	assert_int_not_equal(access(PEER_ROOT, F_OK), 0);
 	glob_t found = {0};
 	char pattern[64];
 	(void)snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup/*/agentcore-conformance-%d", (int)getpid());

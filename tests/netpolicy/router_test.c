@@ -198,6 +198,26 @@ static void test_inside(void **state)
 	dismiss(&guest);
 }
 
+/* Between the link and PID 1's part of it, which turns IPv6 off: no address, so no word of it. */
+static void test_silent_before(void **state)
+{
+	const struct router_options options = options_of(16);
+	struct router *router = NULL;
+	struct error err = {0};
+	unsigned port = 0;
+
+	(void)state;
+	struct place place = make_place();
+	assert_int_equal(router_open(&router, &options, &err), 0);
+	assert_int_equal(router_connect(router, place.ns, &port, &err), 0);
+	assert_answer(&place, "ip -o link show dev eth0 | grep -c LOWER_UP", "0");
+	assert_int_equal(router_up(router, &err), 0);
+	assert_answer(&place, "ip -o link show dev eth0 | grep -c LOWER_UP", "1");
+	assert_answer(&place, "ip addr show dev eth0 | grep inet; ip -6 route show", "");
+	end_place(&place);
+	assert_int_equal(router_close(router, &err), 0);
+}
+
 /* Run a command in the router's namespace. */
 static int ask_router(void *context, struct error *err)
 {
@@ -663,6 +683,7 @@ int main(void)
 #define CLEAN_TEST(test) cmocka_unit_test_setup_teardown(test, remember, nothing_left)
 		CLEAN_TEST(test_whole_way),
 		CLEAN_TEST(test_inside),
+		CLEAN_TEST(test_silent_before),
 		CLEAN_TEST(test_in_the_router),
 		CLEAN_TEST(test_another_mark),
 		CLEAN_TEST(test_pool_empty),

@@ -193,14 +193,14 @@ static void a_dead_ones_connections_are_nobodys(void **state)
 
 	(void)state;
 	add(&a);
-	_cleanup_fd_ int fd = open_udp(SANDBOX_A, A, 0), from_listed = -1;
+	_cleanup_fd_ int fd = open_udp(SANDBOX_A, A, 0);
 	struct pollfd came = {.fd = echo, .events = POLLIN}, back = {.fd = fd, .events = POLLIN};
 	assert_int_equal(sendto(fd, "?", 1, 0, (const struct sockaddr *)&to, sizeof(to)), 1);
 	assert_int_equal(poll(&came, 1, PATIENCE_MS), 1);
 	assert_int_equal(recvfrom(echo, &byte, 1, 0, (struct sockaddr *)&sender, &length), 1);
 	(void)close(echo);
 	echo = -1;
-	from_listed = open_udp(WORLD, LISTED, PORT);
+	const int from_listed = open_udp(WORLD, LISTED, PORT);
 	assert_int_equal(sendto(from_listed, "!", 1, 0, (const struct sockaddr *)&sender, length), 1);
 	assert_int_equal(poll(&back, 1, PATIENCE_MS), 1);
 	assert_int_equal(recv(fd, &byte, 1, 0), 1);
@@ -217,7 +217,6 @@ static void a_dead_ones_connections_are_nobodys(void **state)
 	assert_int_equal(counts_of(&a).refused, 1);
 	assert_int_equal(counts_of(&a).admitted, 0);
 	(void)close(from_listed);
-	from_listed = -1;
 	echo = open_udp(WORLD, 0, PORT);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The policy in the words of `podman run`, podman-run(1). */
-#include "adapters/podman.h"
+/* The policy in the words of `podman run` and `docker run`, podman-run(1), docker-run(1). */
+#include "adapters/peer.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,6 +16,47 @@
 #include "base/cleanup.h"
 
 #define WORDS_MAX 192
+
+/* --- Dialects -------------------------------------------------------------------------------------- */
+
+static const char *const podman_globals[] = {"--root",
+					     PEER_ROOT "/storage",
+					     "--runroot",
+					     PEER_ROOT "/state",
+					     "--tmpdir",
+					     PEER_ROOT "/tmp",
+					     "--storage-driver",
+					     "vfs",
+					     "--log-level",
+					     "error",
+					     NULL};
+static const char *const podman_run[] = {"run", "--rm", "--interactive", "--read-only-tmpfs=false", NULL};
+
+/* Not nosuid for the tools: whether a setuid program gains anything is no_new_privs's and the user namespace's to answer. */
+const struct peer_dialect peer_podman = {
+	.globals = podman_globals,
+	.run = podman_run,
+	.shared = "ro,nosuid,nodev",
+	.shared_etc = "ro,nosuid,nodev,noexec",
+	.tools = "ro,suid,nodev,exec",
+	.id_maps = true,
+};
+
+static const char *const docker_globals[] = {"--host", "unix://" PEER_ROOT "/docker.sock", "--config",
+					     PEER_ROOT "/config", NULL};
+static const char *const docker_run[] = {"run", "--rm", "--interactive", "--pull=never", NULL};
+
+/* A volume has no options but these; which ids a container has is the daemon's to say. */
+const struct peer_dialect peer_docker = {
+	.globals = docker_globals,
+	.run = docker_run,
+	.shared = "ro",
+	.shared_etc = "ro",
+	.tools = "ro",
+	.image = "agentcore-conformance",
+};
+
+/* --- Building -------------------------------------------------------------------------------------- */
 
 struct words {
 	char **at;
@@ -54,21 +95,18 @@ static char **finish(struct words *words)
 	return NULL;
 }
 
-static struct words begin(const char *program)
+static struct words begin(const struct peer_dialect *dialect, const char *program)
 {
-	static const char *const always[] = {"--root",   PODMAN_STORAGE,     "--runroot", PODMAN_STATE,  "--tmpdir",
-					     PODMAN_TMP, "--storage-driver", "vfs",       "--log-level", "error",
-					     NULL};
 	struct words words = {.at = calloc(WORDS_MAX, sizeof(char *))};
 	words.failed = !words.at;
 	add(&words, "%s", program);
-	add_all(&words, always);
+	add_all(&words, dialect->globals);
 	return words;
 }
 
-char **podman_command(const char *program, const char *const *more)
+char **peer_command(const struct peer_dialect *dialect, const char *program, const char *const *more)
 {
-	struct words words = begin(program);
+	struct words words = begin(dialect, program);
 	add_all(&words, more);
 	return finish(&words);
 }
@@ -88,21 +126,23 @@ static void add_capabilities(struct words *words, uint64_t set)
 	}
 }
 
-static void add_security(struct words *words, const struct podman_input *input)
+static void add_security(struct words *words, const struct peer_input *input)
 {
 	const struct policy *policy = input->launch->policy;
 	add_capabilities(words, policy->capabilities);
 	add(words, "--security-opt=seccomp=%s", input->seccomp);
 	if (policy->no_new_privileges)
 		add(words, "--security-opt=no-new-privileges");
-	if (policy->user_namespace) {
+	if (policy->user_namespace && input->dialect->id_maps) {
 		add(words, "--uidmap=0:%u:%u", OCI_ID_BASE, OCI_ID_SIZE);
 		add(words, "--gidmap=0:%u:%u", OCI_ID_BASE, OCI_ID_SIZE);
 	}
+	if (!policy->user_namespace && !input->dialect->id_maps)
+		add(words, "--userns=host");
 }
 
 /* memory-swap is memory and swap together: equal to the limit, it leaves no swap. */
-static void add_limits(struct words *words, const struct podman_input *input)
+static void add_limits(struct words *words, const struct peer_input *input)
 {
 	const struct policy *policy = input->launch->policy;
 	double value;
@@ -117,15 +157,16 @@ static void add_limits(struct words *words, const struct podman_input *input)
 		add(words, "--pids-limit=%.0f", value);
 	if (policy_limit(policy, LIMIT_FILE_DESCRIPTORS, &value))
 		add(words, "--ulimit=nofile=%.0f:%.0f", value, value);
-	add(words, "--ulimit=nproc=%llu:%llu", (unsigned long long)input->processes,
-	    (unsigned long long)input->processes);
+	if (input->processes)
+		add(words, "--ulimit=nproc=%llu:%llu", (unsigned long long)input->processes,
+		    (unsigned long long)input->processes);
 	add(words, "--ulimit=core=0:0");
 	add(words, "--ulimit=memlock=%d:%d", OCI_MEMLOCK_BYTES, OCI_MEMLOCK_BYTES);
 }
 
 /* --- What it sees ---------------------------------------------------------------------------------- */
 
-/* Podman's own bridge, with its own rules, is what a user of podman gets who asks for nothing else. */
+/* The runtime's own bridge, with its own rules, is what a user gets who asks for nothing else. */
 static void add_network(struct words *words, const struct adapter_launch *launch)
 {
 	bool full = launch->policy->network == NETWORK_FULL;
@@ -134,22 +175,24 @@ static void add_network(struct words *words, const struct adapter_launch *launch
 		add(words, "--dns=%s", launch->dns);
 }
 
-static void add_files(struct words *words, const struct adapter_launch *launch)
+static void add_shared(struct words *words, const char *const *paths, const char *options)
 {
-	bool execute = strcmp(launch->policy->apparmor_profile, "agentcore-minimal") != 0;
+	for (size_t i = 0; paths[i]; i++)
+		if (oci_host_has(paths[i]))
+			add(words, "--volume=%s:%s:%s", paths[i], paths[i], options);
+}
+
+static void add_files(struct words *words, const struct peer_input *input)
+{
+	const struct peer_dialect *dialect = input->dialect;
+	bool execute = strcmp(input->launch->policy->apparmor_profile, "agentcore-minimal") != 0;
 	static const char *const writable[] = {"/tmp", "/workspace"};
 	add(words, "--read-only");
-	add(words, "--read-only-tmpfs=false");
 	for (size_t i = 0; i < ARRAY_SIZE(writable); i++)
 		add(words, "--tmpfs=%s:rw,nosuid,nodev,%s,mode=1777", writable[i], execute ? "exec" : "noexec");
-	for (size_t i = 0; oci_host_directories[i]; i++)
-		if (oci_host_has(oci_host_directories[i]))
-			add(words, "--volume=%s:%s:ro,nosuid,nodev", oci_host_directories[i], oci_host_directories[i]);
-	for (size_t i = 0; oci_host_etc[i]; i++)
-		if (oci_host_has(oci_host_etc[i]))
-			add(words, "--volume=%s:%s:ro,nosuid,nodev,noexec", oci_host_etc[i], oci_host_etc[i]);
-	/* Not nosuid: whether a setuid program gains anything is no_new_privs's and the user namespace's to answer. */
-	add(words, "--volume=%s:%s:ro,suid,nodev,exec", launch->tools_dir, SPAWN_TOOLS_INSIDE);
+	add_shared(words, oci_host_directories, dialect->shared);
+	add_shared(words, oci_host_etc, dialect->shared_etc);
+	add(words, "--volume=%s:%s:%s", input->launch->tools_dir, SPAWN_TOOLS_INSIDE, dialect->tools);
 }
 
 static void add_process(struct words *words)
@@ -161,62 +204,42 @@ static void add_process(struct words *words)
 		add(words, "--env=%s", spawn_inside_environment[i]);
 }
 
-static void add_command(struct words *words, const struct podman_input *input)
+static void add_command(struct words *words, const struct peer_input *input)
 {
 	char *const *command = input->launch->command;
-	add(words, "--rootfs");
-	add(words, "%s/rootfs", input->bundle);
+	if (input->dialect->image) {
+		add(words, "%s", input->dialect->image);
+	} else {
+		add(words, "--rootfs");
+		add(words, "%s/rootfs", input->bundle);
+	}
 	add(words, "%s/%s", SPAWN_TOOLS_INSIDE, command[0]);
 	for (size_t i = 1; command[i]; i++)
 		add(words, "%s", command[i]);
 }
 
-char **podman_run_words(const struct podman_input *input)
+char **peer_run_words(const struct peer_input *input)
 {
-	struct words words = begin(input->program);
-	add(&words, "run");
-	add(&words, "--rm");
-	add(&words, "--interactive");
+	struct words words = begin(input->dialect, input->program);
+	add_all(&words, input->dialect->run);
 	add(&words, "--name=%s", input->name);
 	add_network(&words, input->launch);
 	add_security(&words, input);
 	add_limits(&words, input);
-	add_files(&words, input->launch);
+	add_files(&words, input);
 	add_process(&words);
 	add_command(&words, input);
 	return finish(&words);
 }
 
-const char *podman_cannot_say(const struct adapter_launch *launch)
+const char *peer_cannot_say(const struct adapter_launch *launch)
 {
 	const struct policy *policy = launch->policy;
 	if (launch->kind != SESSION_FULL)
-		return "podman's command line says one sandbox: no other user, no layer alone";
+		return "the command line says one sandbox: no other user, no layer alone";
 	if (!policy->read_only_filesystem)
 		return "the host's directories are shared read-only, of which this adapter makes no writable copy";
 	if (policy->network == NETWORK_RESTRICTED && policy->allowed_hosts.count)
-		return "podman has no word for a list of allowed hosts";
+		return "there is no word for a list of allowed hosts";
 	return NULL;
-}
-
-/* --- containers.conf(5) ---------------------------------------------------------------------------- */
-
-/* It stands for every other file of that name, so that nobody's own settings are judged.  No log, no events: nothing reads them. */
-static const char config_text[] = "[containers]\n"
-				  "log_driver = \"none\"\n"
-				  "[engine]\n"
-				  "cgroup_manager = \"cgroupfs\"\n"
-				  "events_logger = \"none\"\n"
-				  "lock_type = \"file\"\n"
-				  "runtime = \"crun\"\n"
-				  "[network]\n"
-				  "network_backend = \"netavark\"\n"
-				  "network_config_dir = \"" PODMAN_NETWORKS "\"\n";
-
-int podman_write_config(const char *path, struct error *err)
-{
-	_cleanup_file_ FILE *file = fopen(path, "we");
-	if (!file || fputs(config_text, file) < 0 || fflush(file) != 0)
-		return error_set(err, errno, "write %s", path);
-	return 0;
 }
