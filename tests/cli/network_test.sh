@@ -16,6 +16,9 @@ internet=$INTERNET_PID
 # Whatever happens, no sandbox outlives the test, nor does its internet.
 leave() {
 	"$agentcore" delete doomed --force --root "$state" --audit-dir "$audit" >/dev/null 2>&1
+	for ((i = 0; i < 20; i++)); do
+		[ -d "$scratch/small/sandboxes/kept$i" ] && "$agentcore" delete "kept$i" --force --root "$scratch/small" --audit-dir "$audit"
+	done
 	kill "$internet" 2>/dev/null
 	wait "$internet"
 	rm -rf "$scratch"
@@ -147,6 +150,48 @@ within 5 no_links && [ "$("${on_host[@]}" nft list ruleset)" = "$rules_before" ]
 ok "the host's links, rules and forwarding are as before" $? "$(links) $("${on_host[@]}" nft list ruleset | diff - <(echo "$rules_before"))"
 ! grep -q "$state" /proc/self/mounts
 ok "no mount is left" $? "$(grep "$state" /proc/self/mounts)"
+
+# A pool with one place left: whoever takes it comes after another, and must not inherit its connections.
+small=(--root "$scratch/small" --audit-dir "$audit" --network-pool 10.216.0.0/28 --only-layer network)
+kept=0
+while [ "$kept" -lt 20 ]; do
+	run "${on_host[@]}" "$agentcore" run "${small[@]}" --allow-host 198.51.100.80 --detach --id "kept$kept" -- sleep 300
+	[ "$status" -eq 0 ] || break
+	kept=$((kept + 1))
+done
+expect "an empty pool is a refusal that says what to do" 125 'network-pool'
+[ "$kept" -eq 10 ]
+ok "a /28 has ten places" $? "$kept"
+"$agentcore" delete kept0 --force --root "$scratch/small" --audit-dir "$audit"
+# same_flow PROGRAM HOST: one datagram, always from the same port to the same; what came back.
+same_flow() {
+	run "${on_host[@]}" "$1" run "${small[@]}" --allow-host "$2" -- python3 -c "import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('', 5555)); s.settimeout(1); s.connect(('198.51.100.80', 9999)); s.send(b'flow')
+print(s.recv(100).decode())"
+}
+same_flow "$agentcore" 198.51.100.80
+expect "the first sandbox of an address has its connection" 0 '^flow'
+same_flow "$agentcore" 198.51.100.10
+expect "the next one does not inherit it" 1 'No route|refused|timed out'
+for ((i = 1; i < kept; i++)); do
+	"$agentcore" delete "kept$i" --force --root "$scratch/small" --audit-dir "$audit"
+done
+# The same with a router that lets whatever is established pass: the check above must see that.
+kept=0
+export AGENTCORE_FAULT=break:net-established
+while [ "$kept" -lt 9 ]; do
+	"${on_host[@]}" "$build/agentcore-faults" run "${small[@]}" --allow-host 198.51.100.80 --detach --id "kept$kept" -- sleep 300 >/dev/null || break
+	kept=$((kept + 1))
+done
+same_flow "$build/agentcore-faults" 198.51.100.80
+expect "control: without the mark the first one has its connection" 0 '^flow'
+same_flow "$build/agentcore-faults" 198.51.100.10
+expect "control: and the next one inherits it" 0 '^flow'
+unset AGENTCORE_FAULT
+for ((i = 0; i < kept; i++)); do
+	"$agentcore" delete "kept$i" --force --root "$scratch/small" --audit-dir "$audit"
+done
 
 # A monitor that is killed: its sandbox is closed, and delete removes what it left.
 "${on_host[@]}" "$agentcore" run --root "$state" --audit-dir "$audit" --allow-host 198.51.100.80 --detach --id doomed -- sleep 300 >/dev/null
