@@ -35,7 +35,7 @@ static int set_up(void **state)
 	(void)state;
 	if (!mkdtemp(directory))
 		return -1;
-	static const char *const programs[] = {"crun", "runc", "runsc", "mine", "agentcore", "wrapper"};
+	static const char *const programs[] = {"crun", "runc", "runsc", "mine", "agentcore", "wrapper", "docker"};
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
 		char text[128];
 		(void)snprintf(text, sizeof(text), "#!/bin/sh\necho '%s version 9.8'\necho more\n", programs[i]);
@@ -57,7 +57,7 @@ static void test_all_are_sorted_and_complete(void **state)
 	(void)state;
 	const struct adapter_class **classes;
 	size_t count = adapters_all(&classes);
-	assert_int_equal(count, 6);
+	assert_int_equal(count, 7);
 	for (size_t i = 0; i < count; i++) {
 		assert_non_null(classes[i]->summary);
 		assert_non_null(classes[i]->start);
@@ -94,7 +94,8 @@ static void test_choice(void **state)
 		{NULL, absent, NULL, NULL, NULL},
 		{NULL, "mine", NULL, NULL, NULL}, /* a name that no adapter claims */
 		{NULL, "run", NULL, NULL, NULL}, /* part of a name is not the name */
-		{"docker", "crun", NULL, NULL, NULL},
+		{"lxc", "crun", NULL, NULL, NULL},
+		{NULL, "docker", NULL, NULL, NULL}, /* without a dockerd */
 		{NULL, NULL, NULL, NULL, NULL},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -121,8 +122,8 @@ static void test_refusal_names_what_is_known(void **state)
 	struct adapter adapter = {0};
 	struct error err = {0};
 	assert_int_equal(adapter_open(&adapter, NULL, &options, &err), -ENOENT);
-	assert_string_equal(err.text,
-			    "no adapter for mine; known: agentcore, command, none, oci, oci-own-kernel, podman");
+	assert_string_equal(
+		err.text, "no adapter for mine; known: agentcore, command, docker, none, oci, oci-own-kernel, podman");
 }
 
 /* Which kinds of session each adapter can express. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of `podman run` for a policy; with PEERS=1, root and a podman also real containers, in an empty network namespace. */
+/* The words of `podman run` and `docker run` for a policy; with PEERS=1, root and a podman also real containers, in an empty network namespace. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,6 +51,7 @@ static int set_up_policy(void **state)
 {
 	(void)state;
 	policy_defaults(&policy, PROFILE_STANDARD);
+	dialect = &peer_podman;
 	launch = (struct adapter_launch){
 		.kind = SESSION_FULL, .policy = &policy, .tools_dir = "/tools", .command = command};
 	return 0;
@@ -175,6 +176,34 @@ static void test_policy(void **state)
 	assert_false(says("--uidmap=0:1879048192:65536"));
 }
 
+static void test_docker_says_it_otherwise(void **state)
+{
+	(void)state;
+	dialect = &peer_docker;
+	char **argv = words();
+	size_t run = place(argv, "run"), image = place(argv, "agentcore-conformance");
+	assert_true(run > 0 && run < image);
+	assert_string_equal(argv[image + 1], "/opt/conformance/probe");
+	spawn_free_argv(argv);
+	static const char socket[] = "unix://" PEER_ROOT "/docker.sock";
+	static const char *const said[] = {"--host",
+					   socket,
+					   "--pull=never",
+					   "--read-only",
+					   "--volume=/usr:/usr:ro",
+					   "--volume=/tools:/opt/conformance:ro"};
+	static const char *const never[] = {"--rootfs", "--read-only-tmpfs=false", "--uidmap=0:1879048192:65536",
+					    "--userns=host", "--root"};
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
+		if (!says(said[i]))
+			fail_msg("not said: %s", said[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		if (says(never[i]))
+			fail_msg("said: %s", never[i]);
+	policy.user_namespace = false;
+	assert_true(says("--userns=host"));
+}
+
 static void test_what_it_cannot_say(void **state)
 {
 	(void)state;
@@ -194,14 +223,17 @@ static void test_what_it_cannot_say(void **state)
 
 /* --- With a podman --------------------------------------------------------------------------------- */
 
-static void run(enum network_mode mode, const char *script, struct launched *seen)
+static void run(const char *runtime, enum network_mode mode, const char *script, struct launched *seen)
 {
 	struct adapter adapter;
 	struct error err = {0};
-	struct adapter_options options = {.runtime = "podman", .work_dir = work_dir, .agentcore = program};
+	struct adapter_options options = {.runtime = runtime, .work_dir = work_dir, .agentcore = program};
 	if (geteuid() != 0 || !getenv("PEERS"))
 		skip();
-	assert_int_equal(adapter_open(&adapter, NULL, &options, &err), 0);
+	int r = adapter_open(&adapter, NULL, &options, &err);
+	if (r == -ENOENT)
+		skip();
+	assert_int_equal(r, 0);
 	policy.network = mode;
 	launch_script(&adapter, SESSION_FULL, &policy, script, seen);
 	adapter_close(&adapter);
@@ -213,9 +245,9 @@ static void run(enum network_mode mode, const char *script, struct launched *see
 
 static void test_none(void **state)
 {
-	(void)state;
+	const char *runtime = *state;
 	struct launched seen;
-	run(NETWORK_NONE,
+	run(runtime, NETWORK_NONE,
 	    "id -u; cat /proc/self/uid_map; grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/self/status; ls /sys/class/net;"
 	    "touch /x 2>/dev/null || echo read-only; touch /tmp/a /workspace/b && echo wrote; ulimit -n; pwd;"
 	    "mkfifo /tmp/f 2>&1 | grep -c supported",
@@ -241,10 +273,10 @@ static char *links(void)
 
 static void test_bridge_is_elsewhere(void **state)
 {
-	(void)state;
+	const char *runtime = *state;
 	struct launched seen;
 	_cleanup_free_ char *before = links();
-	run(NETWORK_FULL, "ls /sys/class/net; cut -f 2 /proc/net/route | grep -c 00000000", &seen);
+	run(runtime, NETWORK_FULL, "ls /sys/class/net; cut -f 2 /proc/net/route | grep -c 00000000", &seen);
 	assert_string_equal(seen.output, "eth0\nlo\n1\n");
 	_cleanup_free_ char *after = links();
 	assert_string_equal(before, after);
@@ -256,6 +288,12 @@ static void test_bridge_is_elsewhere(void **state)
 	globfree(&found);
 }
 
+static char podman[] = "podman", docker[] = "docker";
+
+#define WITH(test, runtime)                                                                                            \
+	{                                                                                                              \
+#test " " #runtime, test, set_up_policy, tear_down_policy, runtime                                     \
+	}
 #define WITH_POLICY(test) cmocka_unit_test_setup_teardown(test, set_up_policy, tear_down_policy)
 
 int main(void)
@@ -265,9 +303,12 @@ int main(void)
 		WITH_POLICY(test_every_command_has_places_of_its_own),
 		WITH_POLICY(test_networks),
 		WITH_POLICY(test_policy),
+		WITH_POLICY(test_docker_says_it_otherwise),
 		WITH_POLICY(test_what_it_cannot_say),
-		WITH_POLICY(test_none),
-		WITH_POLICY(test_bridge_is_elsewhere),
+		WITH(test_none, podman),
+		WITH(test_bridge_is_elsewhere, podman),
+		WITH(test_none, docker),
+		WITH(test_bridge_is_elsewhere, docker),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
