@@ -9,7 +9,7 @@
 
 static void the_far_end_comes_and_goes(void **state)
 {
-	const struct rules_far_end far = {"agentcore-test", "far0", POOL, 16};
+	const struct rules_far_end far = {"agentcore-test", "far0", POOL, 16, NULL, 0};
 	struct error err = {0};
 
 	(void)state;
@@ -31,7 +31,7 @@ static void the_far_end_comes_and_goes(void **state)
 #define BEYOND   0xc6336409u /* 198.51.100.9 */
 #define FORGED   0xc633640au /* 198.51.100.10: translated by the host's own rules */
 
-static const struct rules_far_end far_end = {"agentcore-test", "up0", POOL, 16};
+static const struct rules_far_end far_end = {"agentcore-test", "up0", POOL, 16, NULL, 0};
 static struct nft *host_nft;
 static pid_t beyond;
 static int beyond_echo = -1, forged_echo = -1;
