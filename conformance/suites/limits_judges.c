@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "harness/judges.h"
 #include "suites/limits.h"
 #include "suites/settle.h"
+#include "suites/text.h"
 
 #define STATUS_KILLED   137
 #define STATUS_DEADLINE 124
@@ -53,40 +53,23 @@ static const struct figure {
 	{"companion_exit", "neighbour: exit ", ""},
 };
 
-struct text {
-	char *at;
-	size_t size, used;
-};
-
-static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *text, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	int n = vsnprintf(text->at + text->used, text->size - text->used, format, args);
-	va_end(args);
-	if (n > 0)
-		text->used += (size_t)n < text->size - text->used ? (size_t)n : text->size - text->used - 1;
-}
-
 static void describe(const struct observation *observation, char *out)
 {
 	struct text text = {out, VERDICT_TEXT_MAX, 0};
 	int64_t value;
 	if (fact_integer_of(observation, "signal", &value))
-		add(&text, "runtime killed by SIG%s", sigabbrev_np((int)value));
+		text_add(&text, "runtime killed by SIG%s", sigabbrev_np((int)value));
 	else
-		add(&text, "exit %lld", (long long)number_of(observation, "exit", -1));
+		text_add(&text, "exit %lld", (long long)number_of(observation, "exit", -1));
 	if (fact_integer_of(observation, "after_ready_ms", &value))
-		add(&text, " after %lld ms", (long long)value);
+		text_add(&text, " after %lld ms", (long long)value);
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
 		if (fact_integer_of(observation, figures[i].fact, &value))
-			add(&text, ", %s%lld%s", figures[i].before, (long long)value, figures[i].after);
+			text_add(&text, ", %s%lld%s", figures[i].before, (long long)value, figures[i].after);
 	if (fact_integer_of(observation, "errno", &value) && value)
-		add(&text, ", %s: %s", fact_text_of(observation, "step"), errno_name((int)value));
+		text_add(&text, ", %s: %s", fact_text_of(observation, "step"), errno_name((int)value));
 	if (*fact_text_of(observation, "residue"))
-		add(&text, ", left: %s", fact_text_of(observation, "residue"));
+		text_add(&text, ", left: %s", fact_text_of(observation, "residue"));
 }
 
 /* --- What holds for every trial --------------------------------------------------------------------- */

@@ -2,13 +2,13 @@
 #include "suites/network.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/judges.h"
 #include "suites/settle.h"
+#include "suites/text.h"
 
 #define STEPS_MAX 24
 #define KEY_MAX   48
@@ -93,23 +93,6 @@ bool network_terms_valid(const char *terms, const char **bad)
 
 /* --- Texts ------------------------------------------------------------------------------------------ */
 
-struct text {
-	char *at;
-	size_t size, used;
-};
-
-static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *text, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	int n = vsnprintf(text->at + text->used, text->size - text->used, format, args);
-	va_end(args);
-	if (n > 0)
-		text->used += (size_t)n < text->size - text->used ? (size_t)n : text->size - text->used - 1;
-}
-
 void network_terms_describe(const char *terms, char *out, size_t size)
 {
 	struct text text = {out, size, 0};
@@ -118,12 +101,13 @@ void network_terms_describe(const char *terms, char *out, size_t size)
 	while (next_term(&terms, &term) > 0) {
 		const char *separator = text.used ? ", " : "";
 		if (!term.first)
-			add(&text, "%s%s", separator, term.text);
+			text_add(&text, "%s%s", separator, term.text);
 		else if (term.first == term.last)
-			add(&text, "%sstep %u %s", separator, term.first, term.sign == '+' ? "answered" : "nothing");
+			text_add(&text, "%sstep %u %s", separator, term.first,
+				 term.sign == '+' ? "answered" : "nothing");
 		else
-			add(&text, "%ssteps %u to %u %s", separator, term.first, term.last,
-			    term.sign == '+' ? "answered" : "nothing");
+			text_add(&text, "%ssteps %u to %u %s", separator, term.first, term.last,
+				 term.sign == '+' ? "answered" : "nothing");
 	}
 }
 
@@ -152,12 +136,12 @@ static void describe_step(struct text *text, const struct observation *observati
 		return;
 	const char *separator = text->used ? "; " : "";
 	if (step_fact(observation, step, "skipped", &(int64_t){0}))
-		add(text, "%s%u: not tried", separator, step);
+		text_add(text, "%s%u: not tried", separator, step);
 	else
-		add(text, "%s%u: %s", separator, step, value ? errno_name((int)value) : "done");
+		text_add(text, "%s%u: %s", separator, step, value ? errno_name((int)value) : "done");
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		if (step_fact(observation, step, counts[i], &value))
-			add(text, ", %s %lld", counts[i], (long long)value);
+			text_add(text, ", %s %lld", counts[i], (long long)value);
 }
 
 /* What victims saw comes first: it is never cut off. */
@@ -167,13 +151,14 @@ static void describe(const struct observation *observation, char *out)
 	const char *key;
 	json_t *value;
 	json_object_foreach(observation->facts, key, value) if (strncmp(key, "seen_", 5) == 0 && json_is_integer(value))
-		add(&text, "%s%s: %lld", text.used ? "; " : "", key, (long long)json_integer_value(value));
+		text_add(&text, "%s%s: %lld", text.used ? "; " : "", key, (long long)json_integer_value(value));
 	for (unsigned step = 1; step <= STEPS_MAX; step++)
 		describe_step(&text, observation, step);
 	if (*fact_text_of(observation, "questions"))
-		add(&text, "; asked: %s", fact_text_of(observation, "questions"));
+		text_add(&text, "; asked: %s", fact_text_of(observation, "questions"));
 	if (!text.used)
-		add(&text, "exit %lld", (long long)json_integer_value(json_object_get(observation->facts, "exit")));
+		text_add(&text, "exit %lld",
+			 (long long)json_integer_value(json_object_get(observation->facts, "exit")));
 }
 
 /* --- Do they hold? ---------------------------------------------------------------------------------- */

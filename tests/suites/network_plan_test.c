@@ -22,26 +22,7 @@
 
 static const char *const suites[] = {"network"};
 
-struct laid {
-	struct policy policy;
-	struct plan plan;
-};
-
-static void lay(struct laid *laid, enum profile profile)
-{
-	struct error err = {0};
-	const struct plan_selection selection = {.suites = suites, .suite_count = ARRAY_SIZE(suites)};
-	policy_defaults(&laid->policy, profile);
-	laid->plan = (struct plan){.policy = &laid->policy, .profile = profile_name(profile)};
-	if (plan_build(&laid->plan, &selection, FIXTURES_DIR, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-static void clear(struct laid *laid)
-{
-	plan_clear(&laid->plan);
-	policy_clear(&laid->policy);
-}
+#include "laid.h"
 
 static const struct requirement *find_row(const struct plan *plan, const char *name)
 {
