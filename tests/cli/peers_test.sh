@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Other runtimes' networks, judged by the same cases: who makes a namespace of its own passes those of mode none, who does not fails them.
-# PEERS=1 judges podman's bridge as well, where there is a podman.
+# PEERS=1 judges the bridges of podman and docker as well, where they are.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
@@ -44,15 +44,22 @@ judge --runtime-cmd 'env --'
 expect "a command that isolates nothing fails" 1
 settled "env: everything but the loopback" 1 8
 
-if [ -n "${PEERS:-}" ] && command -v podman >/dev/null; then
-	before=$(ip -o link)
-	judge --runtime podman
-	settled "podman --network none" 9 0
-	run timeout 50 "$conformance" run --suite network --profile standard --runtime podman --filter 'network.*.allowed.full*' \
-		--filter 'network.*.metadata-full' --filter 'network.*.peer.direct' --expect "$root/fixtures/expectations/podman.json"
-	expect "podman's bridge: as expected" 0 '2 PASS, 3 XFAIL'
-	[ "$before" = "$(ip -o link)" ]
-	ok "podman has not touched the machine's links" $?
+# bridge RUNTIME: mode none, and some of what its bridge lets through.
+bridge() {
+	command -v "$1" >/dev/null || return 0
+	judge --runtime "$1"
+	settled "$1 --network none" 9 0
+	run "$conformance" run --suite network --profile standard --runtime "$1" --filter 'network.*.allowed.full*' \
+		--filter 'network.*.metadata-full' --filter 'network.*.peer.direct' --expect "$root/fixtures/expectations/$1.json"
+	expect "$1's bridge: as expected" 0 '2 PASS, 3 XFAIL'
+}
+
+if [ -n "${PEERS:-}" ]; then
+	before=$(ip -o link; nft list ruleset)
+	bridge podman
+	command -v dockerd >/dev/null && bridge docker
+	[ "$before" = "$(ip -o link; nft list ruleset)" ]
+	ok "neither has touched the machine's links and rules" $?
 fi
 
 finish
