@@ -257,7 +257,7 @@ static int server_of(const struct net_run *run, const struct net_step *step, con
 
 static int run_dns(struct net_run *run, struct net_step *step)
 {
-	struct answer answer;
+	struct answer answer = {0};
 	struct sockaddr_in server;
 	int r = server_of(run, step, step->words[2], step->words[3], &server);
 	r = r ? r
@@ -269,7 +269,7 @@ static int run_dns(struct net_run *run, struct net_step *step)
 
 static int run_lookup(struct net_run *run, struct net_step *step)
 {
-	struct answer answer;
+	struct answer answer = {0};
 	struct sockaddr_in server;
 	int r = server_of(run, step, NULL, NULL, &server);
 	if (r)
