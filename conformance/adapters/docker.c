@@ -335,7 +335,8 @@ static int docker_start(struct adapter *adapter, const struct adapter_launch *la
 {
 	struct docker *docker = adapter->private_data;
 	struct peer_container *container = NULL;
-	int r = peer_make_ground(&docker->peer, adapter->options.work_dir, lay, err);
+	const struct peer_ground ground = {.lay = lay, .cgroups = docker->peer.cgroups};
+	int r = peer_make_ground(&docker->peer, adapter->options.work_dir, &ground, err);
 	r = r < 0 ? r : start_daemon(docker, adapter, launch, err);
 	r = r < 0 ? r : peer_lay_container(&docker->peer, adapter, launch, &container, err);
 	if (r < 0)

@@ -68,6 +68,8 @@ struct peer_container {
 };
 
 struct peer {
+	pid_t guard; /* clears up when the harness is gone; 0: none */
+	int guard_fd; /* whose end it waits for */
 	int mounts; /* the mount namespace; -1: not made yet */
 	char mounts_path[48]; /* the same as children see it, whose descriptors are closed */
 	char cgroups[40];
@@ -81,8 +83,16 @@ void peer_init(struct peer *peer);
 /* What a runtime wants in its mount namespace: files beneath PEER_ROOT, mounts.  In a child.  0, or a negative errno with err set. */
 typedef int peer_lay(struct error *err);
 
+struct peer_ground {
+	peer_lay *lay; /* or NULL */
+	const char *cgroups; /* name of the control groups to be removed at the end */
+	char *const
+		*last; /* command that removes every container, run at the end in these mounts; NULL: none is needed */
+	char *const *environment; /* its */
+};
+
 /* Make the mount namespace, once; work_dir must not be beneath /run.  0, or a negative errno with err set. */
-int peer_make_ground(struct peer *peer, const char *work_dir, peer_lay *lay, struct error *err);
+int peer_make_ground(struct peer *peer, const char *work_dir, const struct peer_ground *ground, struct error *err);
 
 /* For a lay: a file with this text.  0, or a negative errno with err set. */
 int peer_write(const char *path, const char *text, struct error *err);
@@ -99,7 +109,7 @@ void peer_keep(struct peer *peer, struct peer_container *container);
 struct peer_container *peer_find(const struct peer *peer, const struct adapter_launch *launch);
 void peer_forget(struct peer *peer, struct peer_container *container);
 
-/* Close the namespace and remove the control groups.  Accepts one that was never made. */
+/* End the guard, which removes what is left, and close the namespace.  Accepts one that was never made. */
 void peer_clear(struct peer *peer);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +15,17 @@
 
 #include "adapters/oci.h"
 #include "adapters/peer.h"
+#include "adapters/spawn.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/signals.h"
+
+#define GUARD_TELL 3
+#define GUARD_WAIT 4
+#define LAST_MS    20000
+#define LOOKS      100 /* at control groups whose members are dying */
+#define LOOK_MS    50
 
 static ino_t network_namespace(void)
 {
@@ -26,7 +35,7 @@ static ino_t network_namespace(void)
 
 void peer_init(struct peer *peer)
 {
-	*peer = (struct peer){.mounts = -1, .network = network_namespace()};
+	*peer = (struct peer){.mounts = -1, .guard_fd = -1, .network = network_namespace()};
 	(void)snprintf(peer->cgroups, sizeof(peer->cgroups), "/agentcore-conformance-%d", (int)getpid());
 }
 
@@ -54,20 +63,78 @@ int peer_write(const char *path, const char *text, struct error *err)
 	return !file || fputs(text, file) < 0 || fflush(file) != 0 ? error_set(err, errno, "write %s", path) : 0;
 }
 
-/* In the child of open_mounts: tells how it went, and waits until its namespace has been opened. */
-static _Noreturn void mounts_child(int tell, int wait, peer_lay *lay)
+/* --- The guard ------------------------------------------------------------------------------------- */
+
+/* The name is ours alone; groups with members stay.  false: something is left. */
+static bool remove_cgroups(const char *name)
+{
+	static const struct {
+		const char *before, *after;
+	} rows[] = {{"/*", "/*"}, {"/*", ""}, {"", "/*"}, {"", ""}};
+	bool left = false;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char pattern[PATH_MAX];
+		glob_t found = {0};
+		(void)snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup%s%s%s", rows[i].before, name, rows[i].after);
+		if (glob(pattern, 0, NULL, &found) == 0)
+			for (size_t j = 0; j < found.gl_pathc; j++)
+				left = (rmdir(found.gl_pathv[j]) < 0 && errno == EBUSY) || left;
+		globfree(&found);
+	}
+	return !left;
+}
+
+/*
+ * The child that made the mounts stays until the harness is gone, however it goes: a container whose runtime was killed with the harness
+ * waits for ever.  It must hold nothing of the harness's: the other ends of a sandbox's pipes are among that.
+ */
+static int keep_only(int tell, int wait)
+{
+	int fds[] = {open("/dev/null", O_RDWR | O_CLOEXEC), tell, wait};
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		if ((fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 16)) < 0)
+			return -errno;
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(fds[0], fd) < 0)
+			return -errno;
+	if (dup3(fds[1], GUARD_TELL, O_CLOEXEC) < 0 || dup3(fds[2], GUARD_WAIT, O_CLOEXEC) < 0)
+		return -errno;
+	if (close_range(GUARD_WAIT + 1, ~0U, 0) < 0 || setsid() < 0)
+		return -errno;
+	return signals_reset();
+}
+
+/* In a network namespace of its own: that of the containers is gone as well. */
+static void clear_up(const struct peer_ground *ground)
+{
+	int status;
+	const struct spawn spawn = {.argv = ground->last, .envp = ground->environment};
+	if (ground->last && unshare(CLONE_NEWNET) == 0)
+		(void)spawn_wait(&spawn, LAST_MS, &status, NULL);
+	for (int i = 0; i < LOOKS && !remove_cgroups(ground->cgroups); i++)
+		(void)poll(NULL, 0, LOOK_MS);
+}
+
+static _Noreturn void guard_main(int tell, int wait, const struct peer_ground *ground)
 {
 	struct error err = {0};
 	char byte;
-	if (lay_mounts(&err) == 0 && lay)
-		(void)lay(&err);
-	(void)io_write_all(tell, &err, sizeof(err));
-	(void)io_read_all(wait, &byte, 1);
+	int r = keep_only(tell, wait);
+	if (r < 0)
+		(void)error_set(&err, -r, "descriptors of the guard");
+	r = r < 0 ? r : lay_mounts(&err);
+	if (r == 0 && ground->lay)
+		(void)ground->lay(&err);
+	(void)io_write_all(GUARD_TELL, &err, sizeof(err));
+	(void)close(GUARD_TELL);
+	(void)io_read_all(GUARD_WAIT, &byte, 1);
+	if (!err.code)
+		clear_up(ground);
 	_exit(0);
 }
 
 /* A child makes them, so that the harness keeps its own. */
-static int open_mounts(struct peer *peer, peer_lay *lay, struct error *err)
+static int start_guard(struct peer *peer, const struct peer_ground *ground, struct error *err)
 {
 	int told[2], held[2];
 	if (pipe2(told, O_CLOEXEC) < 0)
@@ -76,29 +143,39 @@ static int open_mounts(struct peer *peer, peer_lay *lay, struct error *err)
 	if (pipe2(held, O_CLOEXEC) < 0)
 		return error_set(err, errno, "pipe");
 	_cleanup_fd_ int held_read = held[0], held_write = held[1];
-	pid_t pid = fork();
-	if (pid < 0)
+	peer->guard = fork();
+	if (peer->guard < 0)
 		return error_set(err, errno, "fork");
-	if (pid == 0) {
-		(void)close(held_write);
-		mounts_child(told_write, held_read, lay);
-	}
+	if (peer->guard == 0)
+		guard_main(told_write, held_read, ground);
 	(void)close(TAKE_FD(told_write));
 	struct error failure = {0};
 	char path[48];
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)peer->guard);
 	bool heard = io_read_all(told_read, &failure, sizeof(failure)) == (ssize_t)sizeof(failure);
-	peer->mounts = heard && !failure.code ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	int r = peer->mounts < 0 ? -errno : 0;
-	(void)close(TAKE_FD(held_write));
-	(void)waitpid(pid, NULL, 0);
-	if (failure.code)
-		return error_say(err, failure.code, "%s", failure.text);
+	if (!heard || failure.code)
+		return error_say(err, heard ? failure.code : EPROTO, "%s", heard ? failure.text : "no guard");
+	peer->mounts = open(path, O_RDONLY | O_CLOEXEC);
+	if (peer->mounts < 0)
+		return error_set(err, errno, "%s", path);
 	(void)snprintf(peer->mounts_path, sizeof(peer->mounts_path), "/proc/%d/fd/%d", (int)getpid(), peer->mounts);
-	return r < 0 ? error_set(err, -r, "%s", path) : 0;
+	peer->guard_fd = TAKE_FD(held_write);
+	return 0;
 }
 
-int peer_make_ground(struct peer *peer, const char *work_dir, peer_lay *lay, struct error *err)
+/* It ends once nobody holds the other end of its pipe. */
+static void end_guard(struct peer *peer)
+{
+	if (peer->guard <= 0)
+		return;
+	if (peer->guard_fd >= 0)
+		(void)close(peer->guard_fd);
+	peer->guard_fd = -1;
+	(void)waitpid(peer->guard, NULL, 0);
+	peer->guard = 0;
+}
+
+int peer_make_ground(struct peer *peer, const char *work_dir, const struct peer_ground *ground, struct error *err)
 {
 	if (peer->mounts >= 0)
 		return 0;
@@ -108,7 +185,10 @@ int peer_make_ground(struct peer *peer, const char *work_dir, peer_lay *lay, str
 	/* Ids of the container walk through it. */
 	if (chmod(work_dir, 0711) < 0)
 		return error_set(err, errno, "chmod %s", work_dir);
-	return open_mounts(peer, lay, err);
+	int r = start_guard(peer, ground, err);
+	if (r < 0)
+		end_guard(peer);
+	return r;
 }
 
 int peer_enter(void *data, struct error *err)
@@ -126,30 +206,12 @@ int peer_enter(void *data, struct error *err)
 		       : error_say(err, EPERM, "the runtime would change this machine's own network");
 }
 
-/* Only now can nobody be making a group below.  The name is ours alone. */
-static void remove_cgroups(const char *name)
-{
-	static const struct {
-		const char *before, *after;
-	} rows[] = {{"/*", "/*"}, {"/*", ""}, {"", "/*"}, {"", ""}};
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		char pattern[PATH_MAX];
-		glob_t found = {0};
-		(void)snprintf(pattern, sizeof(pattern), "/sys/fs/cgroup%s%s%s", rows[i].before, name, rows[i].after);
-		if (glob(pattern, 0, NULL, &found) == 0)
-			for (size_t j = 0; j < found.gl_pathc; j++)
-				(void)rmdir(found.gl_pathv[j]);
-		globfree(&found);
-	}
-}
-
 void peer_clear(struct peer *peer)
 {
-	if (peer->mounts < 0)
-		return;
-	(void)close(peer->mounts);
+	end_guard(peer);
+	if (peer->mounts >= 0)
+		(void)close(peer->mounts);
 	peer->mounts = -1;
-	remove_cgroups(peer->cgroups);
 }
 
 /* --- Containers ------------------------------------------------------------------------------------ */

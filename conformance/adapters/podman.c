@@ -105,11 +105,25 @@ static int spawn_container(struct adapter *adapter, const struct adapter_launch 
 	return r;
 }
 
+static int make_ground(struct adapter *adapter, struct error *err)
+{
+	struct peer *peer = adapter->private_data;
+	const char *const words[] = {"rm", "--all", "--force", "--time=0", NULL};
+	char **last = peer_command(&peer_podman, adapter->program, words);
+	if (!last)
+		return error_set(err, ENOMEM, "argument vector");
+	const struct peer_ground ground = {
+		.lay = lay, .cgroups = peer->cgroups, .last = last, .environment = environment};
+	int r = peer_make_ground(peer, adapter->options.work_dir, &ground, err);
+	spawn_free_argv(last);
+	return r;
+}
+
 static int podman_start(struct adapter *adapter, const struct adapter_launch *launch, pid_t *pid, struct error *err)
 {
 	struct peer *peer = adapter->private_data;
 	struct peer_container *container = NULL;
-	int r = peer_make_ground(peer, adapter->options.work_dir, lay, err);
+	int r = make_ground(adapter, err);
 	r = r < 0 ? r : peer_lay_container(peer, adapter, launch, &container, err);
 	if (r < 0)
 		return r;
