@@ -60,11 +60,12 @@ static double now(void)
 
 static struct rules_sandbox sandbox_of(unsigned slot)
 {
+	mark++;
 	return (struct rules_sandbox){.slot = slot,
 				      .address = POOL + 2 + slot,
 				      .mac = {2, 0, 0, 0, (uint8_t)(slot >> 8), (uint8_t)slot},
 				      .port = 1000 + slot,
-				      .mark = ++mark,
+				      .mark = mark,
 				      .mode = NETWORK_RESTRICTED,
 				      .hosts = &hosts,
 				      .requests = 1000};

@@ -203,7 +203,9 @@ int nft_take(struct nft *nft, struct nft_plan *plan)
 	if (nft->failed < 0)
 		return nft->failed;
 	nft->sequence += (uint32_t)nft->count;
-	*plan = (struct nft_plan){TAKE_PTR(nft->batch), TAKE_PTR(nft->messages), nft->count};
+	plan->bytes = TAKE_PTR(nft->batch);
+	plan->messages = TAKE_PTR(nft->messages);
+	plan->count = nft->count;
 	nft->size = 0;
 	nft->room = 0;
 	nft->count = 0;

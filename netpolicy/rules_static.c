@@ -92,7 +92,7 @@ static void plan_chain(struct nft *nft, const struct chain_row *row)
 #define ALLOWED(length)                                                                                                \
 	{FORWARD, "allowed/" #length "/port", match_allowed, (length) | MATCH_PORT, 0, NFT_GOTO, "admit", NULL},       \
 	{                                                                                                              \
-		FORWARD, "allowed/" #length, match_allowed, length, 0, NFT_GOTO, "admit", NULL                               \
+		FORWARD, "allowed/" #length, match_allowed, length, 0, NFT_GOTO, "admit", NULL                         \
 	}
 
 static const struct rule_row rules[] = {

@@ -52,13 +52,13 @@ struct query *query_of_serial(struct service *service, uint32_t serial, enum que
 /* A free place, or the oldest query's: its asker has long asked again, or floods. */
 static struct query *take_place(struct service *service)
 {
-	struct query *oldest = NULL;
+	struct query *oldest = &service->queries[0];
 
 	for (int i = 0; i < QUERIES_MAX; i++) {
 		struct query *query = &service->queries[i];
 		if (query->state == QUERY_FREE)
 			return query;
-		if (!oldest || (int32_t)(query->serial - oldest->serial) < 0)
+		if ((int32_t)(query->serial - oldest->serial) < 0)
 			oldest = query;
 	}
 	query_end(service, oldest);
