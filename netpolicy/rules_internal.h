@@ -12,6 +12,9 @@
 /* How often a question is asked anew: others add their elements meanwhile, and then a dump is torn. */
 #define RULES_TRIES 100
 
+/* The same where each reading met a change of others. */
+#define RULES_CROWD_TRIES 5000
+
 #define RULES_CHANGED_HINT "end all sandboxes of this state directory: the next one makes a new router"
 
 /* Sets of the sandboxes' elements.  Addresses and ports are in network byte order, marks and indices in the host's. */

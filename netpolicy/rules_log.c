@@ -71,7 +71,7 @@ static int look_at(struct nft *nft, uint8_t family, const char *name, const stru
 	struct look look;
 	int r = -EINTR;
 
-	for (int i = 0; i < RULES_TRIES && r == -EINTR; i++) {
+	for (int i = 0; i < RULES_CROWD_TRIES && r == -EINTR; i++) {
 		look = (struct look){.expected = expected, .same = true};
 		nft_begin(nft);
 		nft_message(nft, NFT_MSG_GETRULE, family, NLM_F_DUMP, name);

@@ -250,8 +250,11 @@ static int read_until_sure(struct nft *nft, struct check *check)
 {
 	int r = read_back(nft, check);
 
-	/* Others make log chains meanwhile, or remove elements: counts of different moments do not fit. */
-	for (int i = 1; i < RULES_TRIES && (r == -EINTR || (r < 0 && (nft_changed(nft) || check->settle))); i++) {
+	/* Others make log chains meanwhile, or remove elements: counts of different moments do not fit.  A crowd can go on for a while. */
+	for (int i = 1, settled = 0; i < RULES_CROWD_TRIES && r < 0; i++) {
+		bool changed = r == -EINTR || nft_changed(nft);
+		if (!changed && (!check->settle || ++settled == RULES_TRIES))
+			break;
 		int waited = check->settle ? wait_for_others(nft) : 0;
 		if (waited < 0)
 			return waited;
