@@ -107,7 +107,7 @@ static int find(struct nft *nft, struct found *found)
 {
 	int r = -EINTR;
 
-	for (int i = 0; i < RULES_TRIES && r == -EINTR; i++) {
+	for (int i = 0; i < RULES_CROWD_TRIES && r == -EINTR; i++) {
 		found->count = 0;
 		nft_begin(nft);
 		nft_message(nft, NFT_MSG_GETSETELEM, found->in->family, NLM_F_DUMP, found->in->set);
