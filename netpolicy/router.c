@@ -309,6 +309,11 @@ static int leave(struct router *router, struct error *err)
 	return used == 0 ? router_remove(router->directory, err) : used < 0 ? used : 0;
 }
 
+void router_soil(struct router *router)
+{
+	router->dirty = true;
+}
+
 int router_close(struct router *router, struct error *err)
 {
 	int r = 0;

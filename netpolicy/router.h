@@ -68,6 +68,9 @@ int router_up(struct router *router, struct error *err);
 int router_inside(struct router *router, int (*open_in)(void *context, struct error *err), void *context,
 		  struct error *err);
 
+/* Elements of the address could not be removed: it is given back as what a killed holder leaves, and cleaned before it is used again. */
+void router_soil(struct router *router);
+
 /*
  * Give the address back (its elements must be gone: rules_remove) and, as the last one, remove the router and what it set up on the far end.
  * The link goes with the sandbox's namespace: deleting it here would wait for it.  0 or a negative errno with err set, when something stayed.  Accepts NULL.

@@ -186,8 +186,13 @@ static int build(int directory, int ns, int far_end, const struct pool *pool, st
 static int make_at(int directory, int far_end, const struct pool *pool, struct uplink *uplink, struct error *err)
 {
 	_cleanup_fd_ int lock = uplink_lock(far_end);
+	if (lock < 0) {
+		(void)error_say(err, EBUSY, "the lock of the uplink's network namespace");
+		if (err)
+			(void)error_hint(err, "another start or end of a router has it: try again");
+		return -EBUSY;
+	}
 	int r = at_far_end(far_end, uplink, uplink_survey, err);
-
 	if (r < 0)
 		return r;
 	_cleanup_fd_ int ns = netns_make(err);

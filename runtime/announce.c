@@ -77,6 +77,8 @@ void sandbox_remove(struct sandbox *sandbox)
 {
 	struct error err = {0};
 
+	if (network_remove(&sandbox->network, &err) < 0)
+		error_print(&err, "agentcore", STDERR_FILENO);
 	if (sandbox->cgroup && !fault_wished("break", FAULT_CGROUP_LEFT) &&
 	    cgroup_remove(sandbox->cgroup, REMOVAL_MS, &err) < 0)
 		error_print(&err, "agentcore", STDERR_FILENO);

@@ -250,7 +250,11 @@ int network_remove(struct sandbox_network *network, struct error *err)
 	resolver_stop(TAKE_PTR(network->resolver));
 	if (network->admitted) {
 		struct nft *nft = router_nft(network->router);
-		first(&result, rules_remove(nft, &network->rules, &cause), err, &cause);
+		int r = rules_remove(nft, &network->rules, &cause);
+		/* The next one with this address clears up first. */
+		if (r < 0)
+			router_soil(network->router);
+		first(&result, r, err, &cause);
 		network->admitted = false;
 	}
 	denied_close(TAKE_PTR(network->denied));
