@@ -22,12 +22,16 @@ static void on_flow(void *context, const struct denied_flow *flow)
 static void on_denied(struct monitor *monitor, struct source *source, uint32_t events)
 {
 	struct sandbox_network *network = &monitor->sandbox->network;
+	struct error err = {0};
 
 	(void)events;
 	int r = denied_read(network->denied, on_flow, monitor, &network->lost);
 	/* The record has a gap, which the sums at the end show; the rules hold all the same. */
-	if (r < 0)
+	if (r < 0) {
+		(void)error_set(&err, -r, "record of refused connections");
+		record_complain(monitor->sandbox, &err);
 		(void)monitor_forget(monitor, source);
+	}
 }
 
 static int pin(void *context, const struct rules_pin *pins, size_t count)
@@ -43,7 +47,11 @@ static int pin(void *context, const struct rules_pin *pins, size_t count)
 			_exit(rules_pin(router_nft(network->router), &network->rules, pins, count, &err) < 0);
 		return 0;
 	}
-	return rules_pin(router_nft(network->router), &network->rules, pins, count, &err);
+	int r = rules_pin(router_nft(network->router), &network->rules, pins, count, &err);
+	/* The sandbox gets no answer, and only here is it known why. */
+	if (r < 0)
+		record_complain(monitor->sandbox, &err);
+	return r;
 }
 
 static void on_name(void *context, const char *name, uint16_t type)
@@ -88,6 +96,8 @@ void network_events_conclude(struct monitor *monitor)
 
 	if (network->denied && monitor->denied.fd >= 0)
 		on_denied(monitor, &monitor->denied, 0);
+	if (network->resolver && monitor->resolver.fd >= 0)
+		on_resolver(monitor, &monitor->resolver, 0);
 	if (!network->admitted)
 		return;
 	network->counted = rules_read_counts(router_nft(network->router), &network->rules, &network->counts, &err) == 0;

@@ -264,6 +264,9 @@ static void put_network(json_t *object, const struct sandbox_network *network)
 	(void)json_object_set_new(object, "network_refused", number(network->counts.refused));
 	(void)json_object_set_new(object, "network_refused_frames", number(network->counts.refused_frames));
 	(void)json_object_set_new(object, "names_refused", number(network->names_refused));
+	/* How often the kernel dropped refused packets from the record; the sums above have them all. */
+	if (network->lost > 0)
+		(void)json_object_set_new(object, "network_record_gaps", number(network->lost));
 }
 
 void record_exit(struct sandbox *sandbox, int status, const struct record_usage *usage)
