@@ -139,8 +139,10 @@ static void fill_trials(const struct table *table, const struct table_line *line
 		row->control_trial.load = load;
 }
 
-static int add(struct plan *plan, const struct table *table, const struct table_line *line, struct error *err)
+static int add(struct plan *plan, const struct table *table, const struct table_line *line, const void *context,
+	       struct error *err)
 {
+	(void)context;
 	enum level level;
 	const struct judge_row *judge = judge_of(table_cell(table, line, "judge"), &level);
 	const struct tier_row *tier = tier_of(table_cell(table, line, "tier"));
@@ -169,10 +171,5 @@ static int add(struct plan *plan, const struct table *table, const struct table_
 
 int limits_add_rows(struct plan *plan, const char *fixtures_dir, struct error *err)
 {
-	const struct table *table;
-	int r = table_get(&table, fixtures_dir, "golden/limits.tsv", err);
-	for (size_t i = 0; r == 0 && i < table->line_count; i++)
-		if (rows_wanted(plan->policy, table, &table->lines[i]))
-			r = add(plan, table, &table->lines[i], err);
-	return r;
+	return rows_each(plan, fixtures_dir, "golden/limits.tsv", add, NULL, err);
 }

@@ -113,8 +113,10 @@ static void write_expected(struct requirement *row, const struct judge_row *judg
 		       *judge->expects && *terms ? "; " : "", terms);
 }
 
-static int add(struct plan *plan, const struct table *table, const struct table_line *line, struct error *err)
+static int add(struct plan *plan, const struct table *table, const struct table_line *line, const void *context,
+	       struct error *err)
 {
+	(void)context;
 	enum level level;
 	const struct judge_row *judge = judge_of(table_cell(table, line, "judge"), &level);
 	const char *terms = table_cell(table, line, "operands");
@@ -142,10 +144,5 @@ static int add(struct plan *plan, const struct table *table, const struct table_
 
 int network_add_rows(struct plan *plan, const char *fixtures_dir, struct error *err)
 {
-	const struct table *table;
-	int r = table_get(&table, fixtures_dir, "golden/network.tsv", err);
-	for (size_t i = 0; r == 0 && i < table->line_count; i++)
-		if (rows_wanted(plan->policy, table, &table->lines[i]))
-			r = add(plan, table, &table->lines[i], err);
-	return r;
+	return rows_each(plan, fixtures_dir, "golden/network.tsv", add, NULL, err);
 }

@@ -146,9 +146,17 @@ static bool session_of(const char *name, enum session_kind *kind)
 	return false;
 }
 
-static int add(struct plan *plan, const char *area, const struct table *table, const struct table_line *line,
-	       const struct rows_word *words, struct error *err)
+/* What rows_add is called with, besides the table. */
+struct adding {
+	const char *area;
+	const struct rows_word *words;
+};
+
+static int add(struct plan *plan, const struct table *table, const struct table_line *line, const void *context,
+	       struct error *err)
 {
+	const struct adding *adding = context;
+	const struct rows_word *words = adding->words;
 	char control[sizeof(((struct requirement *)NULL)->control_probe)];
 	bool should;
 	const struct judge_row *judge = judge_of(table_cell(table, line, "judge"), &should);
@@ -157,7 +165,7 @@ static int add(struct plan *plan, const char *area, const struct table *table, c
 		return error_say(err, EINVAL, "%s:%zu: no such %s", table->path, line->number,
 				 judge ? "session" : "judge");
 
-	struct requirement *row = plan_add(plan, area, "%s", table_cell(table, line, "id"));
+	struct requirement *row = plan_add(plan, adding->area, "%s", table_cell(table, line, "id"));
 	row->session = session;
 	row->level = should ? LEVEL_SHOULD : LEVEL_MUST;
 	row->needs = rows_needs(table_cell(table, line, "needs"));
@@ -191,10 +199,16 @@ bool rows_wanted(const struct policy *policy, const struct table *table, const s
 int rows_add(struct plan *plan, const char *area, const char *fixtures_dir, const char *name,
 	     const struct rows_word *words, struct error *err)
 {
+	return rows_each(plan, fixtures_dir, name, add, &(const struct adding){area, words}, err);
+}
+
+int rows_each(struct plan *plan, const char *fixtures_dir, const char *name, rows_adder *adder, const void *context,
+	      struct error *err)
+{
 	const struct table *table;
 	int r = table_get(&table, fixtures_dir, name, err);
 	for (size_t i = 0; r == 0 && i < table->line_count; i++)
 		if (rows_wanted(plan->policy, table, &table->lines[i]))
-			r = add(plan, area, table, &table->lines[i], words, err);
+			r = adder(plan, table, &table->lines[i], context, err);
 	return r;
 }

@@ -49,6 +49,12 @@ unsigned rows_needs(const char *names);
 /* Copy text to out with every {name} replaced; false when it does not fit. */
 bool rows_fill_in(const char *text, const struct rows_word *words, char *out, size_t size);
 
+/* Call add for each line of the table that is for this policy.  0, or the first negative errno with err set. */
+typedef int rows_adder(struct plan *plan, const struct table *table, const struct table_line *line, const void *context,
+		       struct error *err);
+int rows_each(struct plan *plan, const char *fixtures_dir, const char *table, rows_adder *add, const void *context,
+	      struct error *err);
+
 /* A part of an id made of a path: "/proc/sys" is "proc-sys", "/" is "slash". */
 void rows_path_id(const char *path, char *id, size_t size);
 

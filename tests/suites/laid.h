@@ -27,4 +27,21 @@ static void clear(struct laid *laid)
 	policy_clear(&laid->policy);
 }
 
+/* A line of a table, and what is said of it; NULL: it is taken. */
+struct table_row {
+	const char *row, *says;
+};
+
+static inline void check_table_rows(const struct table_row *rows, size_t count,
+				    int (*read_table)(const char *row, struct error *err))
+{
+	for (size_t i = 0; i < count; i++) {
+		struct error err = {0};
+		int r = read_table(rows[i].row, &err);
+		assert_int_equal(r, rows[i].says ? -EINVAL : 0);
+		if (rows[i].says && !strstr(err.text, rows[i].says))
+			fail_msg("%s: %s", rows[i].row, err.text);
+	}
+}
+
 #endif

@@ -260,9 +260,7 @@ static int read_table(const char *row, struct error *err)
 static void a_wrong_row_is_named(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *row, *says;
-	} rows[] = {
+	static const struct table_row rows[] = {
 		{"a\t*\t-\texit 0\t-\t-\texits\t0\twhy\tfix", NULL},
 		{"a\t*\t-\texit 0\t-\t-\tnonesuch\t0\twhy\tfix", "limits.tsv:2: no such judge"},
 		{"a\t*\t-\texit 0\tbare\t-\texits\t0\twhy\tfix", "limits.tsv:2: no such tier"},
@@ -270,13 +268,7 @@ static void a_wrong_row_is_named(void **state)
 		{"a\t*\t-\texit 0\t-\t-\texits\t0 1 2\twhy\tfix", "limits.tsv:2: operands"},
 		{"a\t*\t-\texit 0\t-\t-\trefused\ttasks many\twhy\tfix", "limits.tsv:2: operands"},
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct error err = {0};
-		int r = read_table(rows[i].row, &err);
-		assert_int_equal(r, rows[i].says ? -EINVAL : 0);
-		if (rows[i].says && !strstr(err.text, rows[i].says))
-			fail_msg("%s: %s", rows[i].row, err.text);
-	}
+	check_table_rows(rows, ARRAY_SIZE(rows), read_table);
 }
 
 int main(void)

@@ -315,9 +315,7 @@ static int read_table(const char *row, struct error *err)
 static void a_wrong_row_is_named(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *row, *says;
-	} rows[] = {
+	static const struct table_row rows[] = {
 		{"a\t*\tfull\tlink\t-\t-\tworks\texit=0\twhy\tfix", NULL},
 		{"a\t*\tfull\tlink\tpeer\t=\tblocked\t-\twhy\tfix", NULL},
 		{"a\t*\tfull\tlink\t-\t-\tnonesuch\texit=0\twhy\tfix", "network.tsv:2: no such judge"},
@@ -326,13 +324,7 @@ static void a_wrong_row_is_named(void **state)
 		{"a\t*\tfull\tlink\t-\t=\tblocked\t-\twhy\tfix", "network.tsv:2: nothing is asked"},
 		{"a\t*\tfull\tlink\t-\t-\tworks\t1+ nonsense\twhy\tfix", "network.tsv:2: operands are terms"},
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct error err = {0};
-		int r = read_table(rows[i].row, &err);
-		assert_int_equal(r, rows[i].says ? -EINVAL : 0);
-		if (rows[i].says && !strstr(err.text, rows[i].says))
-			fail_msg("%s: %s", rows[i].row, err.text);
-	}
+	check_table_rows(rows, ARRAY_SIZE(rows), read_table);
 }
 
 int main(void)
