@@ -114,6 +114,49 @@ static void test_in_the_router(void **state)
 	dismiss(&guest);
 }
 
+static int listen_in_router(void *context, struct error *err)
+{
+	const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(TEST_PORT)};
+	int *fd = context;
+
+	(void)err;
+	*fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return bind(*fd, (const struct sockaddr *)&any, sizeof(any));
+}
+
+static void send_to_gateway(const struct guest *guest)
+{
+	const struct sockaddr_in to = {.sin_family = AF_INET,
+				       .sin_port = htons(TEST_PORT),
+				       .sin_addr.s_addr = htonl(router_address(guest->router)->gateway)};
+
+	go(&guest->place);
+	_cleanup_fd_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	go(&host);
+	assert_int_equal(sendto(fd, "hello", 5, 0, (const struct sockaddr *)&to, sizeof(to)), 5);
+}
+
+/* Usually nobody listens there, and a refusal looks like a closed port: here somebody does. */
+static void test_closed_gateway(void **state)
+{
+	const struct router_options options = options_of(24);
+	struct guest guest = {0};
+	_cleanup_fd_ int listener = -1;
+
+	(void)state;
+	admit(&guest, &options);
+	assert_int_equal(router_inside(guest.router, listen_in_router, &listener, NULL), 0);
+	send_to_gateway(&guest);
+	assert_false(readable(listener, 300));
+	/* The control: without the rules of that chain it arrives. */
+	assert_router(&guest,
+		      (char[]){"nft 'flush chain ip agentcore input; chain ip agentcore input { policy accept; }'"},
+		      "");
+	send_to_gateway(&guest);
+	assert_true(readable(listener, PATIENCE_MS));
+	dismiss(&guest);
+}
+
 static void test_another_mark(void **state)
 {
 	const struct router_options options = options_of(28);
@@ -365,6 +408,7 @@ int main(void)
 		CLEAN_TEST(test_inside),
 		CLEAN_TEST(test_silent_before),
 		CLEAN_TEST(test_in_the_router),
+		CLEAN_TEST(test_closed_gateway),
 		CLEAN_TEST(test_another_mark),
 		CLEAN_TEST(test_pool_empty),
 		CLEAN_TEST(test_overlap),
