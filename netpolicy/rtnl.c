@@ -29,8 +29,9 @@ struct rtnl {
 	uint32_t sequence; /* of the batch's first message */
 	int failed; /* negative errno: something did not fit */
 	size_t used;
-	unsigned char batch[BATCH_SIZE];
-	unsigned char answer[ANSWER_SIZE];
+	/* Apart, and never cleared: to touch all their pages takes a start longer than its messages do. */
+	unsigned char *batch;
+	unsigned char *answer;
 };
 
 int rtnl_open(struct rtnl **result, struct error *err)
@@ -43,8 +44,11 @@ int rtnl_open(struct rtnl **result, struct error *err)
 		return error_set(err, ENOMEM, "connection to rtnetlink");
 	rtnl->socket = nl_socket_alloc();
 	rtnl->message = nlmsg_alloc_size(MESSAGE_SIZE);
+	rtnl->batch = malloc(BATCH_SIZE);
+	rtnl->answer = malloc(ANSWER_SIZE);
 	errno = ENOMEM;
-	if (!rtnl->socket || !rtnl->message || nl_connect(rtnl->socket, NETLINK_ROUTE) < 0) {
+	if (!rtnl->socket || !rtnl->message || !rtnl->batch || !rtnl->answer ||
+	    nl_connect(rtnl->socket, NETLINK_ROUTE) < 0) {
 		int r = error_set(err, errno, "socket to rtnetlink");
 		rtnl_close(rtnl);
 		return r;
@@ -64,6 +68,8 @@ void rtnl_close(struct rtnl *rtnl)
 		return;
 	nl_socket_free(rtnl->socket);
 	nlmsg_free(rtnl->message);
+	free(rtnl->batch);
+	free(rtnl->answer);
 	free(rtnl);
 }
 
@@ -88,7 +94,7 @@ static void close_message(struct rtnl *rtnl)
 	rtnl->open = false;
 	const struct nlmsghdr *header = nlmsg_hdr(rtnl->message);
 	size_t length = NLMSG_ALIGN(header->nlmsg_len);
-	if (rtnl->used + length > sizeof(rtnl->batch))
+	if (rtnl->used + length > BATCH_SIZE)
 		return fail(rtnl, -1);
 	memset(rtnl->batch + rtnl->used, 0, length);
 	memcpy(rtnl->batch + rtnl->used, header, header->nlmsg_len);
@@ -188,11 +194,11 @@ static ssize_t receive(struct rtnl *rtnl)
 	ssize_t n = 0;
 
 	do
-		n = recv(rtnl_fd(rtnl), rtnl->answer, sizeof(rtnl->answer), MSG_TRUNC);
+		n = recv(rtnl_fd(rtnl), rtnl->answer, ANSWER_SIZE, MSG_TRUNC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	return (size_t)n > sizeof(rtnl->answer) ? -EMSGSIZE : n;
+	return (size_t)n > ANSWER_SIZE ? -EMSGSIZE : n;
 }
 
 /* The kernel's own words; "" where there are none. */
