@@ -122,7 +122,12 @@ int stage_await_lock(struct sandbox *sandbox, struct error *err)
 	char nothing;
 	ssize_t n = io_read_all(sandbox->locked, &nothing, 1);
 
-	return n == 0 ? 0 : error_set(err, n < 0 ? (int)-n : EPROTO, "waiting for PID 1");
+	if (n != 0)
+		return error_set(err, n < 0 ? (int)-n : EPROTO, "waiting for PID 1");
+	/* The pipe ends with PID 1 too, and only some time later the kernel kills who is left. */
+	if (!sandbox->init_locked_down || !atomic_load(sandbox->init_locked_down))
+		return error_say(err, ECANCELED, "PID 1 ended before it was locked down");
+	return 0;
 }
 
 int stage_descriptors(struct sandbox *sandbox, struct error *err)

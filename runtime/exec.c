@@ -127,6 +127,8 @@ static int step_channels(struct execution *execution, struct error *err)
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return error_set(err, errno, "pipe");
 	sandbox->locked = pair[0];
+	sandbox->locked_down = true;
+	sandbox->init_locked_down = &sandbox->locked_down;
 	return close(pair[1]) < 0 ? error_set(err, errno, "pipe") : 0;
 }
 

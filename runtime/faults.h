@@ -26,6 +26,7 @@
 #define FAULT_WALL_TERMINATE     "wall-terminate" /* the end of time is SIGTERM to everybody, and PID 1 waits for them */
 #define FAULT_WALL_UNSAID        "wall-unsaid" /* the exit status does not tell that time was over */
 #define FAULT_OUTLIVES           "outlives-monitor" /* PID 1 does not mind the end of the monitor; with skip:die-with-monitor */
+#define FAULT_INIT_LINGERS       "init-lingers" /* start: a PID 1 that fails before its lock ends behind CMD */
 #define FAULT_NOT_RECLAIMED      "not-reclaimed" /* delete: what a killed monitor left stays */
 #define FAULT_EXEC_UNGROUPED     "exec-ungrouped" /* exec: no cgroup of its own is joined, only the sandbox's */
 #define FAULT_EXEC_FIRST_PROCESS "exec-first-process" /* exec: an end reaches the command alone */

@@ -143,6 +143,7 @@ int stage_lock_pipe(struct sandbox *sandbox, struct error *err)
 		return error_set(err, errno, "lock pipe");
 	sandbox->locked = pair[0];
 	sandbox->locked_inside = pair[1];
+	sandbox->init_locked_down = &sandbox->locked_down;
 	return 0;
 }
 

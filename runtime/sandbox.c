@@ -141,7 +141,7 @@ static int life_of_command(void *argument)
 /*
  * Fork CMD without a copy of the memory, which costs more than all of its stages: it shares PID 1's until its exec.
  * They do not meet there: CMD waits until PID 1 is locked down and sleeps in poll, works on a stack and a struct of
- * its own, and keeps nothing else.
+ * its own, and of PID 1's looks at locked_down alone.
  */
 static pid_t fork_command(struct sandbox *sandbox)
 {
@@ -162,8 +162,15 @@ static _Noreturn void life_of_init(struct sandbox *sandbox)
 		(void)error_set(&err, errno, "fork of the command");
 		give_up(sandbox, &err);
 	}
-	if (stages_run(SIDE_LOCK, sandbox, &err) < 0)
+	if (stages_run(SIDE_LOCK, sandbox, &err) < 0) {
+		/* As the kernel does at an exit: first the descriptors are closed, some time later the others in here are killed. */
+		if (fault_wished("break", FAULT_INIT_LINGERS)) {
+			(void)close(sandbox->locked_inside);
+			(void)waitpid(sandbox->command, NULL, 0);
+		}
 		give_up(sandbox, &err);
+	}
+	atomic_store(&sandbox->locked_down, true);
 	init_serve(sandbox);
 }
 

@@ -9,6 +9,7 @@
 #define RECIPE_SANDBOX_H
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -90,7 +91,9 @@ struct sandbox {
 	int sysctls; /* /proc/sys/user, from before it was made read-only */
 	int slave; /* of the pseudo-terminal, or -1 */
 	int child_signals; /* PID 1's signalfd for SIGCHLD */
-	int locked, locked_inside; /* pipe that ends when PID 1 is locked down: CMD's end, PID 1's end */
+	int locked, locked_inside; /* pipe that ends when PID 1 is locked down, or dies: CMD's end, PID 1's end */
+	atomic_bool locked_down; /* PID 1's: that it is locked down */
+	const atomic_bool *init_locked_down; /* the same in PID 1's own memory, which CMD shares until its exec */
 	pid_t command; /* CMD as PID 1 numbers it */
 };
 

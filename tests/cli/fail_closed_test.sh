@@ -37,6 +37,14 @@ for stage in "${stages[@]}"; do
 		rm -f "$marker/ran"
 	fi
 done
+# The pipe that CMD waits on also ends when PID 1 does, before the kernel kills the others: its end alone is no leave to go on.
+for stage in init-descriptors init-capabilities init-filter; do
+	start "fail:$stage,break:init-lingers"
+	expect "CMD does not outrun a PID 1 that fails in $stage" 125 "stage await-lock: .*PID 1 ended"
+	[ ! -e "$marker/ran" ]
+	ok "and does not run" $?
+	rm -f "$marker/ran"
+done
 [ "$(cut -d' ' -f3- /proc/self/mountinfo | sort)" = "$mounts_before" ]
 ok "no mount is left" $?
 
