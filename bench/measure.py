@@ -29,38 +29,42 @@ def agentcore_run(program, work):
 
 
 class Contender:
-    def __init__(self, command, **environment):
-        """None in the command stands for a container id of its own."""
+    def __init__(self, command, clock=False, **environment):
+        """None in the command stands for a container id of its own.  clock: it prints when it took its first step."""
         self.command = command
+        self.clock = clock
         self.environment = environment
 
 
 class Starter:
     def __init__(self):
         self.count = 0
-        null = os.open(os.devnull, os.O_RDWR)
-        self.actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1)]
+        self.null = os.open(os.devnull, os.O_RDWR)
+        self.clock, self.clock_inside = os.pipe2(os.O_CLOEXEC)
 
     def start(self, contender):
-        """Milliseconds from spawn to exit, and of the processors' time that it and its children took."""
+        """Milliseconds from spawn to exit, of the processors' time that it and its children took, and to the first step."""
         self.count += 1
         command = [f"bench-{os.getpid()}-{self.count}" if word is None else word for word in contender.command]
         environment = {**os.environ, **contender.environment}
-        begin = time.perf_counter_ns()
-        pid = os.posix_spawn(command[0], command, environment, file_actions=self.actions)
+        actions = [(os.POSIX_SPAWN_DUP2, self.null, 0),
+                   (os.POSIX_SPAWN_DUP2, self.clock_inside if contender.clock else self.null, 1)]
+        begin, wall = time.perf_counter_ns(), time.time_ns()
+        pid = os.posix_spawn(command[0], command, environment, file_actions=actions)
         _, status, used = os.wait4(pid, 0)
         elapsed = time.perf_counter_ns() - begin
         if status:
             raise RuntimeError(f"exit status {os.waitstatus_to_exitcode(status)}: {' '.join(command)}")
-        return elapsed / 1e6, (used.ru_utime + used.ru_stime) * 1e3
+        first = (int(os.read(self.clock, 64)) - wall) / 1e6 if contender.clock else None
+        return elapsed / 1e6, (used.ru_utime + used.ru_stime) * 1e3, first
 
 
 class Samples(dict):
-    """Of each contender, by name: a list of milliseconds; `cpu` has the processors' time in the same order."""
+    """Of each contender, by name: a list of milliseconds; in the same order, `cpu` has the processors' time and `first` that to the first step."""
 
     def __init__(self):
         super().__init__()
-        self.cpu = {}
+        self.cpu, self.first = {}, {}
 
 
 def measure(contenders, rounds, gap_ms=0):
@@ -71,7 +75,7 @@ def measure(contenders, rounds, gap_ms=0):
         try:
             for _ in range(3):
                 starter.start(contender)
-            usable[name], samples[name], samples.cpu[name] = contender, [], []
+            usable[name], samples[name], samples.cpu[name], samples.first[name] = contender, [], [], []
         except (RuntimeError, OSError) as error:
             print(f"{os.path.basename(sys.argv[0])}: {name} left out: {error}", file=sys.stderr)
     for _ in range(rounds):
@@ -79,9 +83,10 @@ def measure(contenders, rounds, gap_ms=0):
         random.shuffle(order)
         for name in order:
             time.sleep(gap_ms / 1e3)
-            elapsed, used = starter.start(usable[name])
+            elapsed, used, first = starter.start(usable[name])
             samples[name].append(elapsed)
             samples.cpu[name].append(used)
+            samples.first[name].append(first)
     return samples
 
 

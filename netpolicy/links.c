@@ -265,37 +265,15 @@ int links_make_port(struct rtnl *rtnl, const struct port_link *port, struct erro
 	return rtnl_commit(rtnl, err);
 }
 
-int links_no_link_local(struct rtnl *rtnl, int index, struct error *err)
+int links_port_up(struct rtnl *rtnl, int index, struct error *err)
 {
-	const struct ifinfomsg link = {.ifi_index = index};
-	struct error why = {0};
+	static const int on_the_way[] = {INDEX_BRIDGE, INDEX_UPLINK};
 
-	rtnl_begin(rtnl);
-	rtnl_message(rtnl, RTM_NEWLINK, 0, &link, sizeof(link), "IPv6 of the sandbox's interface");
-	struct nlattr *families = rtnl_nest(rtnl, IFLA_AF_SPEC);
-	struct nlattr *six = rtnl_nest(rtnl, AF_INET6);
-	rtnl_u8(rtnl, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	rtnl_nest_end(rtnl, six);
-	rtnl_nest_end(rtnl, families);
-	int r = rtnl_commit(rtnl, &why);
-	/* A kernel without IPv6. */
-	if (r == 0 || r == -EAFNOSUPPORT)
-		return 0;
-	return error_say(err, why.code, "%s", why.text);
-}
-
-int links_up(struct rtnl *rtnl, int index, struct error *err)
-{
 	rtnl_begin(rtnl);
 	set_up(rtnl, index, "link into the sandbox");
-	return rtnl_commit(rtnl, err);
-}
-
-int links_settle(struct rtnl *rtnl, const int *indices, size_t count, struct error *err)
-{
-	rtnl_begin(rtnl);
-	for (size_t i = 0; i < count; i++)
-		settle(rtnl, indices[i], "link of the router");
+	settle(rtnl, index, "link into the sandbox");
+	for (size_t i = 0; i < ARRAY_SIZE(on_the_way); i++)
+		settle(rtnl, on_the_way[i], "link of the router");
 	return rtnl_commit(rtnl, err);
 }
 
@@ -315,9 +293,15 @@ int links_configure_inside(struct rtnl *rtnl, int index, uint32_t address, uint3
 	rtnl_begin(rtnl);
 	put_address(rtnl, RTM_NEWADDR, index, address, 32, "sandbox's address");
 	set_up(rtnl, index, "sandbox's interface");
-	settle(rtnl, index, "sandbox's interface");
 	put_neighbour(rtnl, index, gateway, gateway_mac, "gateway's neighbour entry");
 	put_route(rtnl, RTM_NEWROUTE, index, 0, 0, gateway, "sandbox's default route");
+	return rtnl_commit(rtnl, err);
+}
+
+int links_settle_inside(struct rtnl *rtnl, int index, struct error *err)
+{
+	rtnl_begin(rtnl);
+	settle(rtnl, index, "sandbox's interface");
 	return rtnl_commit(rtnl, err);
 }
 

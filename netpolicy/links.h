@@ -52,25 +52,19 @@ struct port_link {
 /* In the router: the port, down, with its static entries; and the interface inside. */
 int links_make_port(struct rtnl *rtnl, const struct port_link *port, struct error *err);
 
-/*
- * PID 1 turns IPv6 off, but a link that comes up before that must not even say that it is there.  By netlink: each namespace's sysctls are
- * entries of the same name to the host's /proc, which looks at one after the other.
- */
-int links_no_link_local(struct rtnl *rtnl, int index, struct error *err);
-
-/*
- * Either side up.  The carrier comes with the second one, and the kernel lets packets through a moment later, on a workqueue: links_settle, once for each
- * side, makes it do so at once.
- */
-int links_up(struct rtnl *rtnl, int index, struct error *err);
-int links_settle(struct rtnl *rtnl, const int *indices, size_t count, struct error *err);
-
-/* The neighbour entry stays on the bridge when the port is gone. */
-int links_forget_port(struct rtnl *rtnl, uint32_t address, struct error *err);
-
 /* In the sandbox: address, neighbour, up, default route. */
 int links_configure_inside(struct rtnl *rtnl, int index, uint32_t address, uint32_t gateway,
 			   const uint8_t gateway_mac[MAC_LENGTH], struct error *err);
+
+/*
+ * The port up, behind the side inside.  With it comes the carrier, and the kernel lets packets through a moment later, on a workqueue: asking about a
+ * link makes it do so at once.  links_port_up asks in the router, links_settle_inside on the other side.
+ */
+int links_port_up(struct rtnl *rtnl, int index, struct error *err);
+int links_settle_inside(struct rtnl *rtnl, int index, struct error *err);
+
+/* The neighbour entry stays on the bridge when the port is gone. */
+int links_forget_port(struct rtnl *rtnl, uint32_t address, struct error *err);
 
 /* Index of an interface in the namespace of rtnl; 0: there is none. */
 int links_index(const struct rtnl *rtnl, const char *name);

@@ -262,20 +262,16 @@ int router_connect(struct router *router, int sandbox_ns, unsigned *port, struct
 
 int router_up(struct router *router, struct error *err)
 {
+	const struct router_address *address = &router->address;
 	const int index = links_index(router->inside, ROUTER_INTERFACE_INSIDE);
-	const int ours[] = {port_index(router), INDEX_BRIDGE, INDEX_UPLINK};
-	/* Inside first: with the port comes the carrier, and both sides must take notice before the first packet. */
-	int r = index > 0 ? links_no_link_local(router->inside, index, err)
+	int r = index > 0 ? links_configure_inside(router->inside, index, address->address, address->gateway,
+						   address->gateway_mac, err)
 			  : error_say(err, ENODEV, "interface %s is not there", ROUTER_INTERFACE_INSIDE);
 
 	if (r == 0)
-		r = links_up(router->inside, index, err);
+		r = links_port_up(router->rtnl, port_index(router), err);
 	if (r == 0)
-		r = links_up(router->rtnl, port_index(router), err);
-	if (r == 0)
-		r = links_settle(router->inside, &index, 1, err);
-	if (r == 0)
-		r = links_settle(router->rtnl, ours, ARRAY_SIZE(ours), err);
+		r = links_settle_inside(router->inside, index, err);
 	rtnl_close(TAKE_PTR(router->inside));
 	return r;
 }
@@ -322,7 +318,6 @@ int router_close(struct router *router, struct error *err)
 		return 0;
 	if (router->rtnl && router->taken)
 		(void)links_forget_port(router->rtnl, router->address.address, NULL);
-	nft_close(router->nft);
 	rtnl_close(router->rtnl);
 	rtnl_close(router->inside);
 	cleanup_fd(&router->ns);
@@ -330,6 +325,8 @@ int router_close(struct router *router, struct error *err)
 		r = leave(router, err);
 	pool_close(&router->pool);
 	cleanup_fd(&router->directory);
+	/* Last: the kernel lets it wait until what was deleted is freed, which takes it a grace period. */
+	nft_close(router->nft);
 	free(router);
 	return r;
 }

@@ -58,10 +58,15 @@ const struct router_address *router_address(const struct router *router);
 struct nft *router_nft(const struct router *router);
 
 /*
- * Make the link: the port in the router, still down, and ROUTER_INTERFACE_INSIDE in the sandbox's namespace.  *port is the port's
+ * Make the link: the port in the router, and ROUTER_INTERFACE_INSIDE in the sandbox's namespace, both down.  *port is the port's
  * interface index.  The rules come next, then router_up.  0 or a negative errno with err set.
  */
 int router_connect(struct router *router, int sandbox_ns, unsigned *port, struct error *err);
+
+/*
+ * Configure the interface inside (address/32, the gateway as a static neighbour, the default route), and both sides up.  IPv6 must be off in there by now:
+ * router_no_ipv6.
+ */
 int router_up(struct router *router, struct error *err);
 
 /* Call open_in(context) with the router's network namespace entered, and come back.  Its result, or a negative errno with err set. */
@@ -85,9 +90,9 @@ int router_reclaim(const struct router_options *options, struct error *err);
 /* --- Inside the sandbox's namespace, by PID 1 ------------------------------------------------------------------- */
 
 /*
- * Configure ROUTER_INTERFACE_INSIDE: IPv6 off (for all interfaces, through proc_sys_net, a descriptor of /proc/sys/net), address/32, the gateway as a
- * static neighbour, the default route, up.  0 or a negative errno with err set.
+ * IPv6 off, for all interfaces that are there and that come, through proc_sys_net, a descriptor of /proc/sys/net.  It takes a /proc that was mounted
+ * in there: to the host's, each namespace's sysctls are entries of the same name, which it looks at one after the other.  0 or a negative errno with err set.
  */
-int router_configure_inside(const struct router_address *address, int proc_sys_net, struct error *err);
+int router_no_ipv6(int proc_sys_net, struct error *err);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log chains, log-SLOT.  A rule cannot take NFLOG's group from a map, so each slot has a chain of its own in both tables.  It is made when the slot
- * is used for the first time, and stays: there are no more than there are slots.
+ * The log chains, log-SLOT.  A rule cannot take NFLOG's group from a map, so each slot has a chain of its own in both tables.  It is made when a slot
+ * of its block is used for the first time, and stays: there are no more than there are slots.
  *
- * Sandboxes' elements do not jump to it themselves: at each new jump the kernel walks all of the table, to see that there is no loop, and a start
- * would take the longer the more sandboxes there are.
+ * At each new jump the kernel walks all of the table, to see that there is no loop, which takes the longer the more chains there are.  So sandboxes'
+ * elements do not jump to it themselves, and one start makes the chains for many.
  */
 #include "netpolicy/rules.h"
 #include "netpolicy/rules_internal.h"
@@ -20,6 +20,8 @@
 #define LOG_BURST      100
 #define LOG_BYTES      96 /* an IP header with options, and the ports */
 
+#define LOG_BLOCK 32u
+
 static void plan_log_rule(struct nft *nft, uint8_t family, unsigned slot, const char *name)
 {
 	nft_message(nft, NFT_MSG_NEWRULE, family, NLM_F_CREATE | NLM_F_APPEND, "log rule");
@@ -32,16 +34,31 @@ static void plan_log_rule(struct nft *nft, uint8_t family, unsigned slot, const 
 	nft_nest_end(nft, expressions);
 }
 
-static void plan_log_chain(struct nft *nft, uint8_t family, uint32_t slot, const char *name)
+static void name_chain(char name[RULES_CHAIN_MAX], unsigned slot)
 {
-	nft_message(nft, NFT_MSG_NEWCHAIN, family, NLM_F_CREATE | NLM_F_EXCL, "log chain");
-	nft_text(nft, NFTA_CHAIN_TABLE, RULES_TABLE);
-	nft_text(nft, NFTA_CHAIN_NAME, name);
-	plan_log_rule(nft, family, slot, name);
+	(void)snprintf(name, RULES_CHAIN_MAX, LOG_CHAIN, slot);
+}
+
+/* Those of the slot's block. */
+static void plan_log_chains(struct nft *nft, uint8_t family, unsigned slot)
+{
+	const uint32_t from = slot - slot % LOG_BLOCK;
+	char name[RULES_CHAIN_MAX];
+
+	for (uint32_t i = from; i < from + LOG_BLOCK; i++) {
+		name_chain(name, i);
+		nft_message(nft, NFT_MSG_NEWCHAIN, family, NLM_F_CREATE | NLM_F_EXCL, "log chain");
+		nft_text(nft, NFTA_CHAIN_TABLE, RULES_TABLE);
+		nft_text(nft, NFTA_CHAIN_NAME, name);
+		plan_log_rule(nft, family, i, name);
+	}
 	struct nlattr *list = elements_start(nft, NFT_MSG_NEWSETELEM, family, SET_LOGS, NLM_F_CREATE | NLM_F_EXCL);
-	struct nlattr *element = element_start(nft, &slot, sizeof(slot));
-	nft_put_verdict(nft, NFTA_SET_ELEM_DATA, NFT_JUMP, name);
-	nft_nest_end(nft, element);
+	for (uint32_t i = from; i < from + LOG_BLOCK; i++) {
+		name_chain(name, i);
+		struct nlattr *element = element_start(nft, &i, sizeof(i));
+		nft_put_verdict(nft, NFTA_SET_ELEM_DATA, NFT_JUMP, name);
+		nft_nest_end(nft, element);
+	}
 	nft_nest_end(nft, list);
 }
 
@@ -101,24 +118,34 @@ static int look_at_both(struct nft *nft, unsigned slot, const char *name)
 	return bridge < 0 || bridge == ip ? bridge : -EBADMSG;
 }
 
+/* 0, or -EEXIST when a chain of the block is there. */
+static int make_block(struct nft *nft, unsigned slot, struct error *err)
+{
+	nft_begin(nft);
+	plan_log_chains(nft, NFT_FAMILY_IP, slot);
+	plan_log_chains(nft, NFT_FAMILY_BRIDGE, slot);
+	return nft_commit(nft, err);
+}
+
 int rules_ensure_log_chains(struct nft *nft, unsigned slot, struct error *err)
 {
 	char name[RULES_CHAIN_MAX];
 
-	(void)snprintf(name, sizeof(name), LOG_CHAIN, slot);
+	name_chain(name, slot);
 	int r = look_at_both(nft, slot, name);
+	if (r == 0) {
+		r = make_block(nft, slot, err);
+		if (r == 0 || r != -EEXIST)
+			return r;
+		/* Another slot's start was faster; where it was not, a chain is gone. */
+		r = look_at_both(nft, slot, name);
+	}
 	if (r > 0)
 		return 0;
-	if (r == -EBADMSG) {
-		(void)error_say(err, EBADMSG, "the router's rules were changed: chain %s is not as it was made", name);
-		if (err)
-			(void)error_hint(err, RULES_CHANGED_HINT);
-		return r;
-	}
-	if (r < 0)
+	if (r < 0 && r != -EBADMSG)
 		return error_set(err, -r, "reading chain %s back", name);
-	nft_begin(nft);
-	plan_log_chain(nft, NFT_FAMILY_IP, slot, name);
-	plan_log_chain(nft, NFT_FAMILY_BRIDGE, slot, name);
-	return nft_commit(nft, err);
+	(void)error_say(err, EBADMSG, "the router's rules were changed: chain %s is not as it was made", name);
+	if (err)
+		(void)error_hint(err, RULES_CHANGED_HINT);
+	return -EBADMSG;
 }

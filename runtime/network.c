@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,9 +67,25 @@ static bool has_resolver(const struct sandbox *sandbox)
 	return has_network(sandbox) && network_wants_names(sandbox->policy, &sandbox->network.hosts);
 }
 
+/* One byte on the control socket: what the other side waits for is done. */
+static int tell(const struct sandbox *sandbox, struct error *err)
+{
+	int r = io_write_all(sandbox->control, "", 1);
+
+	return r < 0 ? error_set(err, -r, "control socket") : 0;
+}
+
+static int await(const struct sandbox *sandbox, const char *what, struct error *err)
+{
+	char done;
+	ssize_t n = io_read_all(sandbox->control, &done, 1);
+
+	return n == 1 ? 0 : error_set(err, n < 0 ? (int)-n : ECANCELED, "waiting for %s", what);
+}
+
 /* --- The monitor's stages ---------------------------------------------------------------------------------------- */
 
-int stage_address(struct sandbox *sandbox, struct error *err)
+int stage_uplink(struct sandbox *sandbox, struct error *err)
 {
 	const struct network_options *options = &sandbox->options->network;
 	struct sandbox_network *network = &sandbox->network;
@@ -84,6 +101,28 @@ int stage_address(struct sandbox *sandbox, struct error *err)
 		if (network->far_end < 0)
 			return error_set(err, errno, "--uplink %s", options->far_end);
 	}
+	return 0;
+}
+
+int stage_another_processor(struct sandbox *sandbox, struct error *err)
+{
+	cpu_set_t others = sandbox->processors;
+
+	(void)err;
+	CPU_CLR((size_t)sched_getcpu(), &others);
+	/* Only a matter of speed, and where there is one processor nothing is gained. */
+	if (has_network(sandbox) && CPU_COUNT(&others) > 0)
+		(void)sched_setaffinity(0, sizeof(others), &others);
+	return 0;
+}
+
+int stage_address(struct sandbox *sandbox, struct error *err)
+{
+	const struct network_options *options = &sandbox->options->network;
+	struct sandbox_network *network = &sandbox->network;
+
+	if (!has_network(sandbox))
+		return 0;
 	const struct router_options router = {
 		.state_dir = sandbox->state_dir,
 		.state_path = sandbox->options->state_dir,
@@ -133,7 +172,11 @@ int stage_link(struct sandbox *sandbox, struct error *err)
 	if (r == 0)
 		r = rules_add(router_nft(network->router), &network->rules, err);
 	network->admitted = r == 0;
-	return r < 0 ? r : router_up(network->router, err);
+	if (r == 0)
+		r = await(sandbox, "IPv6 to be off inside", err);
+	if (r == 0)
+		r = router_up(network->router, err);
+	return r < 0 ? r : tell(sandbox, err);
 }
 
 /* The program lies beside this one, as built, or in libexec, as installed. */
@@ -187,22 +230,20 @@ int stage_resolver(struct sandbox *sandbox, struct error *err)
 	r = resolver_start(&network->resolver, &options, err);
 	(void)close(sockets[0]);
 	(void)close(sockets[1]);
-	if (r < 0)
-		return r;
-	r = io_write_all(sandbox->control, "", 1);
-	return r < 0 ? error_set(err, -r, "control socket") : 0;
+	return r < 0 ? r : tell(sandbox, err);
 }
 
 /* --- PID 1's stages ---------------------------------------------------------------------------------------------- */
 
-int stage_interface(struct sandbox *sandbox, struct error *err)
+int stage_no_ipv6(struct sandbox *sandbox, struct error *err)
 {
-	if (!sandbox->network.router)
+	if (!has_network(sandbox))
 		return 0;
 	_cleanup_fd_ int sysctls = openat(sandbox->proc, "sys/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sysctls < 0)
 		return error_set(err, errno, "/proc/sys/net");
-	return router_configure_inside(router_address(sandbox->network.router), sysctls, err);
+	int r = router_no_ipv6(sysctls, err);
+	return r < 0 ? r : tell(sandbox, err);
 }
 
 int stage_resolver_sockets(struct sandbox *sandbox, struct error *err)
@@ -220,14 +261,14 @@ int stage_resolver_sockets(struct sandbox *sandbox, struct error *err)
 	return r < 0 ? error_set(err, -r, "handing the resolver's sockets over") : 0;
 }
 
+int stage_await_link(struct sandbox *sandbox, struct error *err)
+{
+	return has_network(sandbox) ? await(sandbox, "the link", err) : 0;
+}
+
 int stage_await_resolver(struct sandbox *sandbox, struct error *err)
 {
-	char ready;
-
-	if (!has_resolver(sandbox))
-		return 0;
-	ssize_t n = io_read_all(sandbox->control, &ready, 1);
-	return n == 1 ? 0 : error_set(err, n < 0 ? (int)-n : ECANCELED, "waiting for the resolver");
+	return has_resolver(sandbox) ? await(sandbox, "the resolver", err) : 0;
 }
 
 /* --- The end ----------------------------------------------------------------------------------------------------- */
@@ -248,6 +289,7 @@ int network_remove(struct sandbox_network *network, struct error *err)
 	int result = 0;
 
 	resolver_stop(TAKE_PTR(network->resolver));
+	denied_close(TAKE_PTR(network->denied));
 	if (network->admitted) {
 		struct nft *nft = router_nft(network->router);
 		int r = rules_remove(nft, &network->rules, &cause);
@@ -257,7 +299,6 @@ int network_remove(struct sandbox_network *network, struct error *err)
 		first(&result, r, err, &cause);
 		network->admitted = false;
 	}
-	denied_close(TAKE_PTR(network->denied));
 	first(&result, router_close(TAKE_PTR(network->router), &cause), err, &cause);
 	cleanup_fd(&network->far_end);
 	network->far_end = -1;

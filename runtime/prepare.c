@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stages of the monitor: before there is a sandbox, and while PID 1 waits. */
+/* Stages of the monitor: before there is a sandbox, and beside PID 1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

@@ -9,7 +9,7 @@
 
 enum side {
 	SIDE_PREPARE, /* the monitor, before there is a sandbox */
-	SIDE_RELEASE, /* the monitor, PID 1 waiting */
+	SIDE_RELEASE, /* the monitor, PID 1 waiting for its go, and then beside it */
 	SIDE_INIT, /* PID 1, alone inside */
 	SIDE_LOCK, /* PID 1, once CMD is forked */
 	SIDE_COMMAND, /* CMD, up to its exec */
@@ -40,13 +40,15 @@ int stage_filters(struct sandbox *sandbox, struct error *err);
 int stage_cgroup(struct sandbox *sandbox, struct error *err);
 int stage_collect_trees(struct sandbox *sandbox, struct error *err);
 int stage_storage(struct sandbox *sandbox, struct error *err);
-int stage_address(struct sandbox *sandbox, struct error *err); /* those of the network: network.c */
+int stage_uplink(struct sandbox *sandbox, struct error *err); /* those of the network: network.c */
 int stage_channels(struct sandbox *sandbox, struct error *err);
 
 int stage_id_maps(struct sandbox *sandbox, struct error *err);
 int stage_shift_owners(struct sandbox *sandbox, struct error *err);
-int stage_link(struct sandbox *sandbox, struct error *err);
+int stage_another_processor(struct sandbox *sandbox, struct error *err);
 int stage_go(struct sandbox *sandbox, struct error *err);
+int stage_address(struct sandbox *sandbox, struct error *err);
+int stage_link(struct sandbox *sandbox, struct error *err);
 int stage_resolver(struct sandbox *sandbox, struct error *err);
 
 int stage_join_cgroup(struct sandbox *sandbox, struct error *err);
@@ -60,8 +62,9 @@ int stage_forbid_namespaces(struct sandbox *sandbox, struct error *err);
 int stage_masks(struct sandbox *sandbox, struct error *err);
 int stage_seal_root(struct sandbox *sandbox, struct error *err);
 int stage_loopback(struct sandbox *sandbox, struct error *err);
-int stage_interface(struct sandbox *sandbox, struct error *err);
+int stage_no_ipv6(struct sandbox *sandbox, struct error *err);
 int stage_resolver_sockets(struct sandbox *sandbox, struct error *err);
+int stage_await_link(struct sandbox *sandbox, struct error *err);
 int stage_await_resolver(struct sandbox *sandbox, struct error *err);
 int stage_host_name(struct sandbox *sandbox, struct error *err);
 int stage_terminal(struct sandbox *sandbox, struct error *err);

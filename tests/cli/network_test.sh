@@ -121,7 +121,7 @@ except OSError: print('not itself')"
 expect "subdomains, not the name itself" 0 '^not itself$'
 
 # A stage that fails: nothing runs, and the router goes again.
-for stage in address link resolver interface resolver-sockets await-resolver execute; do
+for stage in uplink another-processor address link resolver no-ipv6 resolver-sockets await-link await-resolver execute; do
 	AGENTCORE_FAULT=fail:$stage run "${on_host[@]}" "$build/agentcore-faults" run --root "$state" --audit-dir "$audit" --dns 198.51.100.53 \
 		--allow-host api.example.test -- /bin/echo started
 	[ "$status" -ge 125 ] && [ "$status" -le 126 ] && [ -z "$output" ]

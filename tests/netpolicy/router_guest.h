@@ -14,6 +14,18 @@ struct guest {
 
 static const struct host_list nobody;
 
+/* What PID 1 does. */
+static inline void forbid_ipv6(const struct place *place)
+{
+	struct error err = {0};
+
+	go(place);
+	_cleanup_fd_ int sysctls = open("/proc/sys/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (router_no_ipv6(sysctls, &err) < 0)
+		fail_msg("router_no_ipv6: %s", err.text);
+	go(&host);
+}
+
 static inline void admit(struct guest *guest, const struct router_options *options)
 {
 	struct error err = {0};
@@ -33,13 +45,9 @@ static inline void admit(struct guest *guest, const struct router_options *optio
 		fail_msg("router_connect: %s", err.text);
 	if (rules_add(router_nft(guest->router), &guest->rules, &err) < 0)
 		fail_msg("rules_add: %s", err.text);
+	forbid_ipv6(&guest->place);
 	if (router_up(guest->router, &err) < 0)
 		fail_msg("router_up: %s", err.text);
-	go(&guest->place);
-	_cleanup_fd_ int sysctls = open("/proc/sys/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (router_configure_inside(address, sysctls, &err) < 0)
-		fail_msg("router_configure_inside: %s", err.text);
-	go(&host);
 }
 
 static inline void dismiss(struct guest *guest)

@@ -40,8 +40,8 @@ static void test_inside(void **state)
 	dismiss(&guest);
 }
 
-/* Between the link and PID 1's part of it, which turns IPv6 off: no address, so no word of it. */
-static void test_silent_before(void **state)
+/* Until router_up the interface says nothing and can be reached by nobody: the rules' elements come in between. */
+static void test_down_before(void **state)
 {
 	const struct router_options options = options_of(16);
 	struct router *router = NULL;
@@ -53,9 +53,12 @@ static void test_silent_before(void **state)
 	assert_int_equal(router_open(&router, &options, &err), 0);
 	assert_int_equal(router_connect(router, place.ns, &port, &err), 0);
 	assert_answer(&place, "ip -o link show dev eth0 | grep -c LOWER_UP", "0");
+	assert_answer(&place, "ip addr show dev eth0 | grep inet; ip route show; ip -6 route show", "");
+	forbid_ipv6(&place);
 	assert_int_equal(router_up(router, &err), 0);
 	assert_answer(&place, "ip -o link show dev eth0 | grep -c LOWER_UP", "1");
-	assert_answer(&place, "ip addr show dev eth0 | grep inet; ip -6 route show", "");
+	assert_answer(&place, "ip -o addr show dev eth0 | grep -c 'inet 10.213.0.'", "1");
+	assert_answer(&place, "ip -6 addr show dev eth0; ip -6 route show", "");
 	end_place(&place);
 	assert_int_equal(router_close(router, &err), 0);
 }
@@ -406,7 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CLEAN_TEST(test_whole_way),
 		CLEAN_TEST(test_inside),
-		CLEAN_TEST(test_silent_before),
+		CLEAN_TEST(test_down_before),
 		CLEAN_TEST(test_in_the_router),
 		CLEAN_TEST(test_closed_gateway),
 		CLEAN_TEST(test_another_mark),

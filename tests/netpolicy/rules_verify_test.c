@@ -17,7 +17,7 @@ static const struct {
 	{"nft add table ip foreign", "table foreign is not ours"},
 	{"nft add chain ip agentcore other '{ type filter hook forward priority -10; }'", "chain other is not ours"},
 	{"nft add chain ip agentcore log-x", "chain log-x is not ours"},
-	{"nft add chain ip agentcore log-3", "chain log-3 is not as it was made"},
+	{"nft add chain ip agentcore log-40", "chain log-40 is not as it was made"},
 	{"nft flush chain ip agentcore log-1", "chain log-1 is not as it was made"},
 	{"nft add chain bridge agentcore more && nft add chain ip agentcore more", "chain more is not ours"},
 	{"nft add counter ip agentcore more", "an object in table agentcore"},
