@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 
 #include "base/array.h"
-#include "netpolicy/rules.h"
 
 void mac_of(uint32_t address, uint8_t mac[MAC_LENGTH])
 {

@@ -6,11 +6,10 @@
 #include <stdint.h>
 
 #include "netpolicy/rtnl.h"
+#include "netpolicy/rules.h"
 
-/* Indices in the router's namespace: chosen by us, so that one batch can make a link and use it. */
+/* Indices in the router's namespace, beside those of rules.h: chosen by us, so that one batch can make a link and use it. */
 #define INDEX_LOOPBACK   1
-#define INDEX_BRIDGE     2
-#define INDEX_UPLINK     3
 #define INDEX_PORT_FIRST 16
 
 #define MAC_LENGTH 6

@@ -23,9 +23,11 @@
 #include "base/error.h"
 #include "netpolicy/hosts.h"
 
-/* Fixed names within the router's namespace. */
+/* Fixed within the router's namespace: names for people, indices for the rules. */
 #define ROUTER_BRIDGE "sandboxes"
 #define ROUTER_UPLINK "uplink"
+#define INDEX_BRIDGE  2
+#define INDEX_UPLINK  3
 
 /* A connection to nf_tables of one network namespace. */
 struct nft;

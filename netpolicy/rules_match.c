@@ -3,11 +3,9 @@
 #include "netpolicy/rules_internal.h"
 
 #include <arpa/inet.h>
-#include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
-#include <stdio.h>
 
 #include "netpolicy/nft_expr.h"
 
@@ -23,13 +21,11 @@ static void compare_u16(struct nft *nft, enum nft_cmp_ops op, uint16_t value)
 	expr_cmp(nft, op, NFT_WORD(0), &wire, sizeof(wire));
 }
 
-static void interface_is(struct nft *nft, enum nft_meta_keys key, enum nft_cmp_ops op, const char *interface)
+/* By its index: to copy and compare a name takes each packet longer than a rule of this. */
+static void incoming(struct nft *nft, enum nft_cmp_ops op, uint32_t index)
 {
-	char name[IFNAMSIZ] = {0};
-
-	(void)snprintf(name, sizeof(name), "%s", interface);
-	expr_meta(nft, key, NFT_WORD(0));
-	expr_cmp(nft, op, NFT_WORD(0), name, sizeof(name));
+	expr_meta(nft, NFT_META_IIF, NFT_WORD(0));
+	compare_u32(nft, op, index);
 }
 
 void match_protocol_is(struct nft *nft, const struct rule_row *row, const struct rules_router *router)
@@ -52,8 +48,6 @@ void match_tagged(struct nft *nft, const struct rule_row *row, const struct rule
 {
 	(void)row;
 	(void)router;
-	expr_meta(nft, NFT_META_PROTOCOL, NFT_WORD(0));
-	compare_u16(nft, NFT_CMP_EQ, ETH_P_IP);
 	expr_payload(nft, &FIELD_ETHER_TYPE, NFT_WORD(0));
 	compare_u16(nft, NFT_CMP_NEQ, ETH_P_IP);
 }
@@ -70,13 +64,14 @@ void match_with_options(struct nft *nft, const struct rule_row *row, const struc
 
 void match_fragment(struct nft *nft, const struct rule_row *row, const struct rules_router *router)
 {
-	const uint16_t more_or_offset = htons(0x3fff);
+	/* With the identification before it: what is four bytes long, the kernel reads and masks without a call. */
+	const uint32_t more_or_offset = htonl(0x3fff);
 
 	(void)row;
 	(void)router;
 	expr_payload(nft, &FIELD_IP_FRAGMENT, NFT_WORD(0));
 	expr_mask(nft, NFT_WORD(0), &more_or_offset, sizeof(more_or_offset));
-	compare_u16(nft, NFT_CMP_NEQ, 0);
+	compare_u32(nft, NFT_CMP_NEQ, 0);
 }
 
 void match_not_to_gateway(struct nft *nft, const struct rule_row *row, const struct rules_router *router)
@@ -120,21 +115,21 @@ void match_from_bridge(struct nft *nft, const struct rule_row *row, const struct
 {
 	(void)row;
 	(void)router;
-	interface_is(nft, NFT_META_IIFNAME, NFT_CMP_EQ, ROUTER_BRIDGE);
+	incoming(nft, NFT_CMP_EQ, INDEX_BRIDGE);
 }
 
 void match_not_from_bridge(struct nft *nft, const struct rule_row *row, const struct rules_router *router)
 {
 	(void)row;
 	(void)router;
-	interface_is(nft, NFT_META_IIFNAME, NFT_CMP_NEQ, ROUTER_BRIDGE);
+	incoming(nft, NFT_CMP_NEQ, INDEX_BRIDGE);
 }
 
 void match_from_uplink(struct nft *nft, const struct rule_row *row, const struct rules_router *router)
 {
 	(void)row;
 	(void)router;
-	interface_is(nft, NFT_META_IIFNAME, NFT_CMP_EQ, ROUTER_UPLINK);
+	incoming(nft, NFT_CMP_EQ, INDEX_UPLINK);
 }
 
 /* Bits of the state or the status, as the kernel has them in the host's byte order. */

@@ -96,10 +96,10 @@ static void plan_chain(struct nft *nft, const struct chain_row *row)
 	}
 
 static const struct rule_row rules[] = {
-	/* Frames.  The header's type is looked at first: what is no IPv4 has none of the other fields. */
+	/* Frames.  The type is looked at first: what is no IPv4 has none of the other fields. */
 	{FRAMES, "net-arp", match_protocol_is, ETH_P_ARP, 0, NF_ACCEPT, NULL, "net-arp"},
-	{FRAMES, "vlan", match_tagged, 0, REFUSAL_FRAME, 0, NULL, NULL},
 	{FRAMES, "arp", match_not_ip, 0, REFUSAL_FRAME, 0, NULL, NULL},
+	{FRAMES, "vlan", match_tagged, 0, REFUSAL_FRAME, 0, NULL, NULL},
 	{FRAMES, "options", match_with_options, 0, REFUSAL_FRAME, 0, NULL, NULL},
 	{FRAMES, "fragments", match_fragment, 0, REFUSAL_FRAME, 0, NULL, NULL},
 	{FRAMES, "gateway-mac", match_not_to_gateway, 0, REFUSAL_FRAME, 0, NULL, NULL},

@@ -138,11 +138,12 @@ static inline int set_up(void **state)
 	    "echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; "
 	    "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/netfilter/nf_conntrack_tcp_loose; ip link "
 	    "set lo up");
-	run("ip link add " ROUTER_BRIDGE " address 02:00:00:00:00:01 type bridge && ip link set " ROUTER_BRIDGE
-	    " up && ip addr add 10.213.0.1/16 dev " ROUTER_BRIDGE);
-	run("ip link add " ROUTER_UPLINK " type veth peer name up0 netns %d && ip link set " ROUTER_UPLINK
+	run("ip link add " ROUTER_BRIDGE " index %d address 02:00:00:00:00:01 type bridge && ip link set " ROUTER_BRIDGE
+	    " up && ip addr add 10.213.0.1/16 dev " ROUTER_BRIDGE,
+	    INDEX_BRIDGE);
+	run("ip link add " ROUTER_UPLINK " index %d type veth peer name up0 netns %d && ip link set " ROUTER_UPLINK
 	    " up && ip addr add 192.0.2.1/30 dev " ROUTER_UPLINK,
-	    (int)holders[WORLD]);
+	    INDEX_UPLINK, (int)holders[WORLD]);
 	run("nsenter -t %d -n sh -c 'ip link set lo up; ip link set up0 up; ip addr add 192.0.2.2/30 dev up0; ip addr "
 	    "add 203.0.113.5/32 dev lo; "
 	    "ip addr add 203.0.114.6/32 dev lo; ip addr add 10.9.0.1/32 dev lo; ip addr add 169.254.169.254/32 dev lo; "
