@@ -35,16 +35,8 @@ void match_protocol_is(struct nft *nft, const struct rule_row *row, const struct
 	compare_u16(nft, NFT_CMP_EQ, (uint16_t)row->value);
 }
 
+/* In the header, not the packet's protocol: the kernel has taken tags off the packet, but shows them there. */
 void match_not_ip(struct nft *nft, const struct rule_row *row, const struct rules_router *router)
-{
-	(void)row;
-	(void)router;
-	expr_meta(nft, NFT_META_PROTOCOL, NFT_WORD(0));
-	compare_u16(nft, NFT_CMP_NEQ, ETH_P_IP);
-}
-
-/* The kernel has taken the tag off the packet, but shows it in the header: the two do not agree then. */
-void match_tagged(struct nft *nft, const struct rule_row *row, const struct rules_router *router)
 {
 	(void)row;
 	(void)router;

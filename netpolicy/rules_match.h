@@ -24,7 +24,6 @@ struct rule_row {
 
 match match_protocol_is;
 match match_not_ip;
-match match_tagged;
 match match_with_options;
 match match_fragment;
 match match_not_to_gateway;

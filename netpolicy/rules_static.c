@@ -98,8 +98,7 @@ static void plan_chain(struct nft *nft, const struct chain_row *row)
 static const struct rule_row rules[] = {
 	/* Frames.  The type is looked at first: what is no IPv4 has none of the other fields. */
 	{FRAMES, "net-arp", match_protocol_is, ETH_P_ARP, 0, NF_ACCEPT, NULL, "net-arp"},
-	{FRAMES, "arp", match_not_ip, 0, REFUSAL_FRAME, 0, NULL, NULL},
-	{FRAMES, "vlan", match_tagged, 0, REFUSAL_FRAME, 0, NULL, NULL},
+	{FRAMES, "not-ipv4", match_not_ip, 0, REFUSAL_FRAME, 0, NULL, NULL},
 	{FRAMES, "options", match_with_options, 0, REFUSAL_FRAME, 0, NULL, NULL},
 	{FRAMES, "fragments", match_fragment, 0, REFUSAL_FRAME, 0, NULL, NULL},
 	{FRAMES, "gateway-mac", match_not_to_gateway, 0, REFUSAL_FRAME, 0, NULL, NULL},
@@ -115,10 +114,11 @@ static const struct rule_row rules[] = {
 	{FORWARD, "net-established", match_state_in, REPLIES, 0, NF_ACCEPT, NULL, "net-established"},
 	{FORWARD, "uplink", match_from_uplink, 0, 0, NFT_GOTO, "inward", NULL},
 	{FORWARD, "bridge-only", match_not_from_bridge, 0, 0, NF_DROP, NULL, NULL},
-	{FORWARD, "translated", match_translated, 0, REFUSAL_STATE, 0, NULL, NULL},
 	/* Before the mark: errors (ICMP) of a connection carry its mark, and could carry more. */
 	{FORWARD, "protocol", match_other_protocol, 0, REFUSAL_PROTOCOL, 0, NULL, NULL},
 	{FORWARD, "marked", match_marked_source, 0, 0, NF_ACCEPT, NULL, NULL},
+	/* A connection's first packet decides on its translation, and bears no mark. */
+	{FORWARD, "translated", match_translated, 0, REFUSAL_STATE, 0, NULL, NULL},
 	/* Established without our mark, an ACK without a SYN, untracked. */
 	{FORWARD, "invalid", match_state_not_in, NEW, REFUSAL_STATE, 0, NULL, NULL},
 	{FORWARD, "never", match_target_never, 0, REFUSAL_NEVER, 0, NULL, NULL},

@@ -27,7 +27,7 @@ static const struct {
 	{"nft insert rule ip agentcore forward accept", "rule uplink is not as"},
 	{"nft add rule ip agentcore admit accept", "a rule in chain admit is not ours"},
 	{"nft flush chain ip agentcore inward", "rule unasked is missing"},
-	{"nft flush chain bridge agentcore prerouting", "rule arp is missing"},
+	{"nft flush chain bridge agentcore prerouting", "rule not-ipv4 is missing"},
 	{"h=$(nft -a list chain ip agentcore forward | sed -n 's/.*@never.*handle //p') && nft delete rule ip "
 	 "agentcore forward handle $h",
 	 "rule never is not as"},
