@@ -135,7 +135,7 @@ int rules_ensure_log_chains(struct nft *nft, unsigned slot, struct error *err)
 	int r = look_at_both(nft, slot, name);
 	if (r == 0) {
 		r = make_block(nft, slot, err);
-		if (r == 0 || r != -EEXIST)
+		if (r != -EEXIST)
 			return r;
 		/* Another slot's start was faster; where it was not, a chain is gone. */
 		r = look_at_both(nft, slot, name);
