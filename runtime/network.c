@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,9 @@
 
 #define RESOLVER_PROGRAM "agentcore-resolver"
 #define RESOLV_CONF      "/etc/resolv.conf"
+
+/* Longer than a start waits for the router's lock: both sides have their work done in some milliseconds. */
+#define AWAIT_SECONDS 20
 
 bool network_wanted(const struct policy *policy)
 {
@@ -77,9 +81,16 @@ static int tell(const struct sandbox *sandbox, struct error *err)
 
 static int await(const struct sandbox *sandbox, const char *what, struct error *err)
 {
+	struct pollfd control = {.fd = sandbox->control, .events = POLLIN};
 	char done;
-	ssize_t n = io_read_all(sandbox->control, &done, 1);
+	int ready;
 
+	do
+		ready = poll(&control, 1, AWAIT_SECONDS * 1000);
+	while (ready < 0 && errno == EINTR);
+	if (ready <= 0)
+		return error_set(err, ready < 0 ? errno : ETIMEDOUT, "waiting for %s", what);
+	ssize_t n = io_read_all(sandbox->control, &done, 1);
 	return n == 1 ? 0 : error_set(err, n < 0 ? (int)-n : ECANCELED, "waiting for %s", what);
 }
 
@@ -145,8 +156,10 @@ int stage_link(struct sandbox *sandbox, struct error *err)
 	struct sandbox_network *network = &sandbox->network;
 	char path[64];
 
-	if (!network->router)
+	if (!has_network(sandbox))
 		return 0;
+	if (!network->router)
+		return error_say(err, ENOENT, "no address was taken");
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)sandbox->init);
 	_cleanup_fd_ int inside = open(path, O_RDONLY | O_CLOEXEC);
 	if (inside < 0)

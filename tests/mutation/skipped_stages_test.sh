@@ -24,9 +24,7 @@ masks|standard|filesystem.*.masked.*
 seal-root|standard|filesystem.*.read-only.*
 forbid-namespaces|standard|namespaces.*.create.*
 loopback|standard|namespaces.*.net.*
-address|standard|network.*.allowed.tcp
-link|standard|network.*.allowed.tcp
-interface|standard|network.*.allowed.tcp
+uplink|standard|network.*.allowed.tcp
 host-name|standard|namespaces.*.uts.*
 hide-init|standard|processes.*
 init-descriptors|standard|namespaces.*.pid.*
@@ -46,6 +44,7 @@ filter|standard|seccomp.*.installed.*
 # Stages without which nothing can start, or whose absence shows in no outcome, and why.
 not_judged='
 one-processor    a matter of speed alone
+another-processor a matter of speed alone
 state-directory  the next stage opens a file in it: without it the start fails
 entry            the control socket lies in it: without it the start fails
 filters          without a program the kernel refuses the filter: the start fails
@@ -57,7 +56,11 @@ channels         without them the sides cannot speak: the start fails
 go               PID 1 waits for it
 await-go         a race: the maps may or may not be written in time
 die-with-monitor has a second road: PID 1 sees its control socket end (without both: the saboteur outlives-monitor)
-resolver         await-resolver waits for it
+address          link needs it: the start fails
+link             await-link waits for it, and gives up
+no-ipv6          link waits for it, and gives up
+await-link       a race: the link may or may not be there in time
+resolver         await-resolver waits for it, and gives up
 resolver-sockets the resolver waits for them
 await-resolver   a race: names that are asked for too early wait in the socket
 lock-pipe        await-lock reads it: the start fails
