@@ -134,9 +134,15 @@ int rules_ensure_log_chains(struct nft *nft, unsigned slot, struct error *err)
 	name_chain(name, slot);
 	int r = look_at_both(nft, slot, name);
 	if (r == 0) {
-		r = make_block(nft, slot, err);
-		if (r != -EEXIST)
+		struct error refusal = {0};
+		r = make_block(nft, slot, &refusal);
+		if (r == 0)
+			return 0;
+		if (r != -EEXIST) {
+			if (err)
+				*err = refusal;
 			return r;
+		}
 		/* Another slot's start was faster; where it was not, a chain is gone. */
 		r = look_at_both(nft, slot, name);
 	}
