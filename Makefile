@@ -144,7 +144,7 @@ PROGRAMS := $(B)/agentcore $(B)/agentcore-conformance $(B)/probe $(B)/oci-sabote
 	$(if $(call src,resolver),$(B)/agentcore-resolver) $(if $(call src,testnet),$(B)/testnet)
 
 # libnl can look names up, which a static program cannot, and nobody here does.
-AGENTCORE_LIBS := -Wl,--no-warnings -lseccomp -lcap -ljansson -lnettle -lnl-nf-3 -lnl-3
+AGENTCORE_LIBS := -Wl,--no-warnings -lseccomp -lapparmor -lcap -ljansson -lnettle -lnl-nf-3 -lnl-3
 
 all: $(PROGRAMS)
 

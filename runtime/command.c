@@ -82,14 +82,14 @@ int stage_no_new_privs(struct sandbox *sandbox, struct error *err)
 int stage_mac(struct sandbox *sandbox, struct error *err)
 {
 	const struct run_options *options = sandbox->options;
-	struct landlock_grant grants[BINDS_MAX];
+	struct mac_grant grants[BINDS_MAX];
 	enum mac_template template_;
 	int r = mac_template_from_name(&template_, sandbox->policy->apparmor_profile, err);
 
 	if (r < 0 || template_ == MAC_UNCONFINED)
 		return r;
 	for (size_t i = 0; i < options->bind_count; i++)
-		grants[i] = (struct landlock_grant){options->binds[i].destination, options->binds[i].writable};
+		grants[i] = (struct mac_grant){options->binds[i].destination, options->binds[i].writable};
 	return landlock_confine(template_, !sandbox->policy->read_only_filesystem, grants, options->bind_count, err);
 }
 

@@ -102,7 +102,7 @@ static int create_ruleset(int abi, uint64_t handled)
 	return (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
 }
 
-int landlock_confine(enum mac_template template_, bool writable_root, const struct landlock_grant *grants,
+int landlock_confine(enum mac_template template_, bool writable_root, const struct mac_grant *grants,
 		     size_t grant_count, struct error *err)
 {
 	int abi = landlock_abi();
@@ -117,15 +117,14 @@ int landlock_confine(enum mac_template template_, bool writable_root, const stru
 
 	for (size_t i = 0; i < mac_row_count; i++) {
 		const struct mac_row *row = &mac_rows[i];
-		if (!(row->templates >> template_ & 1) || (row->writable_root && !writable_root))
+		if (!mac_row_counts(row, template_, writable_root))
 			continue;
 		int r = grant(ruleset, row->path, rights_of(row->access), handled, err);
 		if (r < 0)
 			return r;
 	}
 	for (size_t i = 0; i < grant_count; i++) {
-		unsigned access = MAC_READ | MAC_EXECUTE | (grants[i].writable ? MAC_WRITE : 0u);
-		int r = grant(ruleset, grants[i].path, rights_of(access), handled, err);
+		int r = grant(ruleset, grants[i].path, rights_of(mac_grant_access(&grants[i])), handled, err);
 		if (r < 0)
 			return r;
 	}

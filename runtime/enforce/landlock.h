@@ -15,18 +15,12 @@
 /* The kernel's Landlock ABI level, or 0 where there is none (not built in, or not among the active LSMs). */
 int landlock_abi(void);
 
-/* A path that a policy's template does not know and that the command line grants: a bind's destination. */
-struct landlock_grant {
-	const char *path;
-	bool writable;
-};
-
 /*
  * Confine the calling thread, for good, to the rows of one template and the grants.  A path that does not
  * exist grants nothing.  Needs no_new_privs or CAP_SYS_ADMIN in the caller's user namespace.
  * 0, or a negative errno with err set.
  */
-int landlock_confine(enum mac_template template_, bool writable_root, const struct landlock_grant *grants,
+int landlock_confine(enum mac_template template_, bool writable_root, const struct mac_grant *grants,
 		     size_t grant_count, struct error *err);
 
 #endif

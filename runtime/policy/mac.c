@@ -2,6 +2,7 @@
 #include "policy/mac.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -85,6 +86,99 @@ WRITABLE("/boot", R | W, EACH, ROOT),
 /* clang-format on */
 
 const size_t mac_row_count = ARRAY_SIZE(mac_rows);
+
+bool mac_row_counts(const struct mac_row *row, enum mac_template template_, bool writable_root)
+{
+	return row->templates >> template_ & 1 && (writable_root || !row->writable_root);
+}
+
+unsigned mac_grant_access(const struct mac_grant *grant)
+{
+	return MAC_READ | MAC_EXECUTE | (grant->writable ? MAC_WRITE : 0u);
+}
+
+/* --- What is no file ------------------------------------------------------------------------------ */
+
+#define DENY(t, ll, in, reason)                                                                                        \
+	{                                                                                                              \
+		.text = "deny " t, .templates = EACH, .landlock = (ll), .instead = (in), .why = (reason)               \
+	}
+#define DENY_CAPABILITY(t, number, reason)                                                                             \
+	{                                                                                                              \
+		.text = "deny capability " t, .templates = EACH, .when = MAC_UNLESS_GRANTED, .capability = (number),   \
+		.instead = "capabilities", .why = (reason)                                                             \
+	}
+#define ALLOW(t, at, ll, in, reason)                                                                                   \
+	{                                                                                                              \
+		.text = (t), .templates = (at), .landlock = (ll), .instead = (in), .why = (reason)                     \
+	}
+#define NETWORK(t, at, cond, cap, reason)                                                                              \
+	{                                                                                                              \
+		.text = "network " t, .templates = (at), .when = (cond), .capability = (cap),                          \
+		.instead = "network, seccomp", .why = (reason)                                                         \
+	}
+
+#define OWN      "among the sandbox's own processes"
+#define MOUNTS   "whoever is confined cannot change the mounts"
+#define NO_WRITE "no row lets write there"
+
+/* clang-format off */
+const struct mac_rule mac_rules[] = {
+DENY_CAPABILITY("sys_admin", CAP_SYS_ADMIN, "mounts, namespaces, and much that nobody has listed"),
+DENY_CAPABILITY("sys_boot", CAP_SYS_BOOT, "the machine's restart"),
+DENY_CAPABILITY("sys_module", CAP_SYS_MODULE, "code for the kernel"),
+DENY_CAPABILITY("sys_rawio", CAP_SYS_RAWIO, "ports and memory of devices"),
+DENY_CAPABILITY("sys_chroot", CAP_SYS_CHROOT, "what chroot takes"),
+DENY_CAPABILITY("mac_admin", CAP_MAC_ADMIN, "loading profiles"),
+DENY_CAPABILITY("mac_override", CAP_MAC_OVERRIDE, "going round a mandatory layer"),
+DENY("/proc/sys/** wl", NO_WRITE, NULL, "the kernel's settings"),
+DENY("/sys/** wl", NO_WRITE, NULL, "devices' and modules' settings"),
+DENY("mount", MOUNTS, NULL, "what lies where is the runtime's matter"),
+DENY("remount", MOUNTS, NULL, "a read-only place stays read-only"),
+DENY("umount", MOUNTS, NULL, "what a mount hides stays hidden"),
+DENY("pivot_root", MOUNTS, NULL, "the root stays the root"),
+
+ALLOW("signal (send, receive) peer=%s", EACH, "signals leave the domain for none (ABI 6)", NULL, OWN),
+ALLOW("signal (receive) peer=unconfined", EACH, NULL, "pid namespace", "PID 1 and the monitor end the sandbox"),
+ALLOW("ptrace (trace, read, tracedby, readby) peer=%s", EACH, "only within the domain", NULL, OWN),
+ALLOW("unix (create, bind, listen, getattr, setattr, getopt, setopt, shutdown)", EACH, NULL, "network namespace",
+      "sockets of its own"),
+ALLOW("unix (accept, connect, send, receive) peer=(label=%s)", EACH, "abstract sockets only within the domain (ABI 6)", NULL, OWN),
+ALLOW("unix (send, receive) peer=(label=unconfined)", EACH, NULL, "descriptors",
+      "what was handed in as standard input and output"),
+
+NETWORK("inet stream", MINIMAL, MAC_IF_NETWORK, 0, "where there is a network"),
+NETWORK("inet dgram", MINIMAL, MAC_IF_NETWORK, 0, "where there is a network"),
+NETWORK("inet stream", STANDARD | DOCKER, MAC_ALWAYS, 0, "loopback at least"),
+NETWORK("inet dgram", STANDARD | DOCKER, MAC_ALWAYS, 0, "loopback at least"),
+NETWORK("inet6 stream", STANDARD | DOCKER, MAC_ALWAYS, 0, "loopback at least"),
+NETWORK("inet6 dgram", STANDARD | DOCKER, MAC_ALWAYS, 0, "loopback at least"),
+NETWORK("netlink raw", STANDARD | DOCKER, MAC_ALWAYS, 0, "asking for addresses and routes"),
+NETWORK("inet raw", EACH, MAC_IF_GRANTED, CAP_NET_RAW, "the policy grants CAP_NET_RAW"),
+NETWORK("inet6 raw", EACH, MAC_IF_GRANTED, CAP_NET_RAW, "the policy grants CAP_NET_RAW"),
+NETWORK("packet", EACH, MAC_IF_GRANTED, CAP_NET_RAW, "the policy grants CAP_NET_RAW"),
+};
+/* clang-format on */
+
+const size_t mac_rule_count = ARRAY_SIZE(mac_rules);
+
+bool mac_rule_counts(const struct mac_rule *rule, enum mac_template template_, const struct policy *policy)
+{
+	const bool granted = policy->capabilities >> rule->capability & 1;
+
+	if (!(rule->templates >> template_ & 1))
+		return false;
+	switch (rule->when) {
+	case MAC_UNLESS_GRANTED:
+		return !granted;
+	case MAC_IF_GRANTED:
+		return granted;
+	case MAC_IF_NETWORK:
+		return policy->network != NETWORK_NONE;
+	default:
+		return true;
+	}
+}
 
 static const char *const names[MAC_TEMPLATE_COUNT] = {
 	[MAC_MINIMAL] = "agentcore-minimal",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mandatory access rules: rows from which every MAC back end is made (Landlock now, AppArmor
- * by the same rows).  A template is the set of rows that carry its bit.
+ * The mandatory access rules: rows from which both back ends are made, Landlock's ruleset (enforce/landlock.h) and AppArmor's profile
+ * (policy/apparmor_profile.h).  A template is the set of rows that carry its bit.
  */
 #ifndef POLICY_MAC_H
 #define POLICY_MAC_H
@@ -39,6 +39,42 @@ struct mac_row {
 
 extern const struct mac_row mac_rows[];
 extern const size_t mac_row_count;
+
+/* The row counts for a template, under a root that is writable or not. */
+bool mac_row_counts(const struct mac_row *row, enum mac_template template_, bool writable_root);
+
+/* A path that a template does not know and that the command line grants: a bind's destination. */
+struct mac_grant {
+	const char *path;
+	bool writable;
+};
+unsigned mac_grant_access(const struct mac_grant *grant);
+
+/*
+ * What is no file: rules for AppArmor alone.  Each says what Landlock does about it, and which layer stands in where Landlock can do nothing: the
+ * table of docs/mac.md.
+ */
+enum mac_when {
+	MAC_ALWAYS,
+	MAC_UNLESS_GRANTED, /* the policy's capabilities have not .capability */
+	MAC_IF_GRANTED,
+	MAC_IF_NETWORK, /* the sandbox has a network */
+};
+
+struct mac_rule {
+	const char *text; /* in AppArmor's language, without the comma; %s: the profile's own name */
+	uint8_t templates;
+	enum mac_when when;
+	int capability; /* number, for the two _GRANTED */
+	const char *landlock; /* what it does about the same; NULL: nothing */
+	const char *instead; /* the layer that covers it under Landlock; NULL: Landlock does */
+	const char *why;
+};
+
+extern const struct mac_rule mac_rules[];
+extern const size_t mac_rule_count;
+
+bool mac_rule_counts(const struct mac_rule *rule, enum mac_template template_, const struct policy *policy);
 
 /* The template of a policy's apparmor_profile name; 0, or -EINVAL with a suggestion. */
 int mac_template_from_name(enum mac_template *template_, const char *name, struct error *err);

@@ -39,7 +39,7 @@ static int confined_without_grant(void)
 
 static int grant_to_read(void)
 {
-	const struct landlock_grant grant = {directory, false};
+	const struct mac_grant grant = {directory, false};
 
 	NEED(landlock_confine(MAC_STANDARD, false, &grant, 1, NULL) == 0);
 	NEED(try_open(file, O_RDONLY) == 0);
@@ -49,7 +49,7 @@ static int grant_to_read(void)
 
 static int grant_to_write(void)
 {
-	const struct landlock_grant grant = {directory, true};
+	const struct mac_grant grant = {directory, true};
 
 	NEED(landlock_confine(MAC_STANDARD, false, &grant, 1, NULL) == 0);
 	NEED(try_open(file, O_RDWR | O_TRUNC) == 0);
@@ -58,7 +58,7 @@ static int grant_to_write(void)
 
 static int missing_paths_grant_nothing(void)
 {
-	const struct landlock_grant grant = {"/nonexistent/place", true};
+	const struct mac_grant grant = {"/nonexistent/place", true};
 
 	NEED(landlock_confine(MAC_MINIMAL, false, &grant, 1, NULL) == 0);
 	NEED(try_open(file, O_RDONLY) == EACCES);
@@ -67,7 +67,7 @@ static int missing_paths_grant_nothing(void)
 
 static int cannot_be_left(void)
 {
-	const struct landlock_grant grant = {directory, true};
+	const struct mac_grant grant = {directory, true};
 
 	NEED(landlock_confine(MAC_STANDARD, false, NULL, 0, NULL) == 0);
 	/* A second ruleset narrows; it never widens. */

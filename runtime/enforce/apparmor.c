@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enforce/apparmor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/apparmor.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#define PARAMETERS "/sys/module/apparmor/parameters/enabled"
+#define SECURITYFS "/sys/kernel/security/apparmor"
+#define PROFILES   SECURITYFS "/profiles"
+#define REMOVE     SECURITYFS "/.remove"
+#define LIST_MAX   (4 * 1024 * 1024)
+#define LABEL_MAX  512
+
+bool apparmor_enabled(void)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return io_read_file(AT_FDCWD, PARAMETERS, 16, &text, NULL) == 0 && *text == 'Y';
+}
+
+/* --- What is loaded ------------------------------------------------------------------------------- */
+
+enum apparmor_mode apparmor_find(const char *list, const char *name)
+{
+	const size_t length = strlen(name);
+
+	for (const char *line = list; *line; line += *line == '\n') {
+		const size_t whole = strcspn(line, "\n");
+		if (whole > length + 2 && strncmp(line, name, length) == 0 && strncmp(line + length, " (", 2) == 0)
+			return whole == length + strlen(" (enforce)") &&
+					       strncmp(line + length, " (enforce)", strlen(" (enforce)")) == 0
+				       ? APPARMOR_ENFORCE
+				       : APPARMOR_OTHER;
+		line += whole;
+	}
+	return APPARMOR_MISSING;
+}
+
+#define LOAD_HINT "load it: agentcore profile load, with the same --policy or --profile, --network and --bind"
+
+int apparmor_check(const char *name, const char *mark, struct error *err)
+{
+	_cleanup_free_ char *list = NULL;
+	int r = io_read_file(AT_FDCWD, PROFILES, LIST_MAX, &list, NULL);
+
+	if (r < 0) {
+		(void)error_set(err, -r, "list of AppArmor's profiles, %s", PROFILES);
+		(void)error_hint(err, "mount securityfs there: mount -t securityfs none /sys/kernel/security");
+		return r;
+	}
+	switch (apparmor_find(list, name)) {
+	case APPARMOR_MISSING:
+		(void)error_say(err, ENOENT, "AppArmor profile %s is not loaded", name);
+		(void)error_hint(err, LOAD_HINT);
+		return -ENOENT;
+	case APPARMOR_OTHER:
+		(void)error_say(err, EPERM, "AppArmor profile %s is loaded, and not enforced", name);
+		(void)error_hint(err, LOAD_HINT);
+		return -EPERM;
+	default:
+		break;
+	}
+	if (apparmor_find(list, mark) == APPARMOR_ENFORCE)
+		return 0;
+	(void)error_say(err, ESTALE, "AppArmor profile %s is loaded with rules other than this policy's", name);
+	(void)error_hint(err, LOAD_HINT "; give sandboxes that differ an agent_id each");
+	return -ESTALE;
+}
+
+/* --- A process under it --------------------------------------------------------------------------- */
+
+/*
+ * The kernel's word on the calling thread.  /proc must be what it seems: a label that is read from another file system's file says nothing
+ * (CVE-2025-52881), so nothing may be mounted on the way.
+ */
+static int read_label(char label[LABEL_MAX], struct error *err)
+{
+	const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV};
+	struct statfs fs;
+
+	_cleanup_fd_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0 || fstatfs(proc, &fs) < 0)
+		return error_set(err, errno, "/proc");
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return error_say(err, EBADMSG, "/proc is no proc file system");
+	_cleanup_fd_ int fd = (int)syscall(SYS_openat2, proc, "thread-self/attr/apparmor/current", &how, sizeof(how));
+	if (fd < 0)
+		return error_set(err, errno, "/proc/thread-self/attr/apparmor/current");
+	ssize_t n = read(fd, label, LABEL_MAX - 1);
+	if (n < 0)
+		return error_set(err, errno, "/proc/thread-self/attr/apparmor/current");
+	label[n] = '\0';
+	label[strcspn(label, "\n")] = '\0';
+	return 0;
+}
+
+int apparmor_confine(const char *name, struct error *err)
+{
+	char expected[LABEL_MAX], label[LABEL_MAX];
+
+	if (aa_change_profile(name) < 0)
+		return error_set(err, errno, "change to AppArmor profile %s", name);
+	int r = read_label(label, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(expected, sizeof(expected), "%s (enforce)", name);
+	return strcmp(label, expected) == 0
+		       ? 0
+		       : error_say(err, EPERM, "AppArmor has this process under \"%s\", not \"%s\"", label, expected);
+}
+
+int apparmor_unload(const char *name, struct error *err)
+{
+	int r = io_write_file(AT_FDCWD, REMOVE, name);
+
+	if (r == -ENOENT)
+		return error_say(err, ENOENT, "AppArmor profile %s is not loaded", name);
+	return r < 0 ? error_set(err, -r, "AppArmor profile %s", name) : 0;
+}

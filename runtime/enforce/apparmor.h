@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AppArmor: profiles in the kernel, and a process under one of them; apparmor(7), apparmor_parser(8), aa_change_profile(2),
+ * security/apparmor/apparmorfs.c.
+ */
+#ifndef ENFORCE_APPARMOR_H
+#define ENFORCE_APPARMOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* AppArmor is in this kernel and turned on.  What is loaded is another question. */
+bool apparmor_enabled(void);
+
+/* How a profile is loaded. */
+enum apparmor_mode {
+	APPARMOR_MISSING,
+	APPARMOR_ENFORCE,
+	APPARMOR_OTHER, /* complain, kill, unconfined, prompt: what the rules say is not what happens */
+};
+
+/* Look a name up in the text of the kernel's list: lines of "NAME (MODE)".  Pure. */
+enum apparmor_mode apparmor_find(const char *list, const char *name);
+
+/*
+ * Are a profile and its mark (policy/apparmor_profile.h) in the kernel, both to be enforced?  0; -ENOENT (not loaded), -ESTALE (loaded with other rules),
+ * -EPERM (loaded, and not enforced); or a negative errno when the list cannot be read; with err set and a hint.
+ */
+int apparmor_check(const char *name, const char *mark, struct error *err);
+
+/* Compile text and put it into the kernel, in place of a profile of the same name; by apparmor_parser.  0 or a negative errno with the parser's words. */
+int apparmor_load(const char *text, struct error *err);
+
+/* Take a profile and its children out of the kernel.  Whoever is under it is unconfined then.  0, -ENOENT, or another negative errno with err set. */
+int apparmor_unload(const char *name, struct error *err);
+
+/* Compile without loading, also where there is no AppArmor.  0 or a negative errno with the parser's words. */
+int apparmor_lint(const char *text, struct error *err);
+
+/*
+ * Put the calling thread under a profile, for good, and read back what the kernel has it under: another label, or a mode other than enforce, is
+ * a failure.  Wants /proc of the caller's own pid namespace at /proc.  0 or a negative errno with err set.
+ */
+int apparmor_confine(const char *name, struct error *err);
+
+#endif
