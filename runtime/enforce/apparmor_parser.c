@@ -50,7 +50,7 @@ static int memory_file(const char *name, const char *text, struct error *err)
 static int spawn_parser(char *const argv[], int input, int output, pid_t *pid)
 {
 	/* A name in its environment could lead it to other files. */
-	static char *const environment[] = {(char[]){"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, (char[]){"LC_ALL=C"}, NULL};
+	char *const environment[] = {(char[]){"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, (char[]){"LC_ALL=C"}, NULL};
 	posix_spawn_file_actions_t actions;
 	int r = posix_spawn_file_actions_init(&actions);
 
@@ -98,16 +98,16 @@ static int run_parser(char *const argv[], const char *text, struct error *err)
 int apparmor_load(const char *text, struct error *err)
 {
 	/* Replace, and neither read nor write a cache: what is loaded is this text. */
-	static char *const argv[] = {(char[]){PARSER}, (char[]){"--replace"}, (char[]){"--skip-cache"}, NULL};
+	char *const argv[] = {(char[]){PARSER}, (char[]){"--replace"}, (char[]){"--skip-cache"}, NULL};
 
 	return run_parser(argv, text, err);
 }
 
 int apparmor_lint(const char *text, struct error *err)
 {
-	char *argv[] = {(char[]){PARSER}, (char[]){"--skip-kernel-load"}, (char[]){"--skip-cache"}, NULL, NULL};
+	char features[] = "--features-file=" FEATURES;
+	char *const argv[] = {(char[]){PARSER}, (char[]){"--skip-kernel-load"}, (char[]){"--skip-cache"},
+			      apparmor_enabled() ? NULL : features, NULL};
 
-	if (!apparmor_enabled())
-		argv[3] = (char[]){"--features-file=" FEATURES};
 	return run_parser(argv, text, err);
 }
