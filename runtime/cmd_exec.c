@@ -77,6 +77,12 @@ static int complete(const struct verb_options *from, const struct target *target
 	options->gid = record->gid;
 	options->cwd = from->cwd ? from->cwd : record->cwd;
 	options->rootfs = record->rootfs;
+	/* Of the sandbox: an execution is held by the same. */
+	if (record->mac && strcmp(record->mac, mandatory_name(MANDATORY_NONE)) != 0) {
+		int known = mandatory_from_name(&options->mac, record->mac, err);
+		if (known < 0)
+			return known;
+	}
 	options->terminal = from->terminal;
 	options->command = from->words;
 	/* What the MAC layer grants beside the rows of its template. */

@@ -9,12 +9,13 @@
 #include "recipe/commands.h"
 #include "recipe/layers.h"
 
-static const char help[] = "Usage: agentcore layers [--policy FILE | --profile NAME] [--json]\n"
+static const char help[] = "Usage: agentcore layers [--policy FILE | --profile NAME] [--mac MODULE] [--json]\n"
 			   "\n"
 			   "Show, layer by layer, what holds a sandbox of this policy on this kernel, and by what.\n"
 			   "\n"
 			   "  --policy FILE   policy document; - is standard input\n"
 			   "  --profile NAME  minimal, standard (default) or privileged\n"
+			   "  --mac MODULE    apparmor or landlock (default: AppArmor where the kernel has it)\n"
 			   "  --json          one JSON object\n"
 			   "\n"
 			   "Exit status: 0 all that the policy asks for can be enforced here; 125 it cannot, and a\n"
@@ -25,6 +26,7 @@ struct question {
 	struct policy policy;
 	struct limits limits;
 	struct cgroup_layout cgroups;
+	struct mandatory mandatory;
 };
 
 static void print_text(const struct question *question, const struct error *refusal)
@@ -32,7 +34,8 @@ static void print_text(const struct question *question, const struct error *refu
 	for (size_t i = 0; i < LAYER_COUNT; i++) {
 		struct layer_state state;
 		const char *name = layer_rows[i].name;
-		layer_state((enum layer)i, &question->policy, &question->limits, &question->cgroups, &state);
+		layer_state((enum layer)i, &question->policy, &question->limits, &question->cgroups,
+			    &question->mandatory, &state);
 		(void)printf("%-13s %-4s %s\n", name, state.in_force ? "on" : "off", state.detail);
 	}
 	if (refusal->code)
@@ -47,7 +50,7 @@ static int print_json(const struct question *question, const struct error *refus
 	for (size_t i = 0; i < LAYER_COUNT; i++) {
 		struct layer_state state;
 		const char *name = layer_rows[i].name;
-		layer_state((enum layer)i, policy, &question->limits, &question->cgroups, &state);
+		layer_state((enum layer)i, policy, &question->limits, &question->cgroups, &question->mandatory, &state);
 		(void)json_array_append_new(layers, json_pack("{s:s, s:b, s:s}", "layer", name, "in_force",
 							      (int)state.in_force, "detail", state.detail));
 	}
@@ -75,12 +78,11 @@ static int load(const char *file, const char *name, struct policy *policy, struc
 
 int command_layers(int argc, char **argv)
 {
-	static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
-						{"profile", required_argument, NULL, 'n'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	const char *file = NULL, *name = NULL;
+	static const struct option options[] = {
+		{"policy", required_argument, NULL, 'p'}, {"profile", required_argument, NULL, 'n'},
+		{"mac", required_argument, NULL, 'm'},    {"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+	const char *file = NULL, *name = NULL, *mac = NULL;
 	bool json = false;
 
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -90,6 +92,9 @@ int command_layers(int argc, char **argv)
 			break;
 		case 'n':
 			name = optarg;
+			break;
+		case 'm':
+			mac = optarg;
 			break;
 		case 'j':
 			json = true;
@@ -106,13 +111,14 @@ int command_layers(int argc, char **argv)
 	struct error err = {0}, refusal = {0};
 	if (optind < argc)
 		(void)error_say(&err, EINVAL, "unexpected argument %s", argv[optind]);
-	if (err.code || load(file, name, &question.policy, &err) < 0 ||
+	if (err.code || (mac && mandatory_from_name(&question.mandatory.wish, mac, &err) < 0) ||
+	    load(file, name, &question.policy, &err) < 0 ||
 	    cgroup_detect(&question.cgroups, NULL, NULL, NULL, &err) < 0) {
 		error_print(&err, "agentcore", STDERR_FILENO);
 		return EXIT_RUNTIME_FAILED;
 	}
 	policy_limits_in_force(&question.policy, &question.limits);
-	(void)layers_check(&question.policy, &question.limits, &question.cgroups, &refusal);
+	(void)layers_check(&question.policy, &question.limits, &question.cgroups, &question.mandatory, &refusal);
 	if (json)
 		(void)print_json(&question, &refusal);
 	else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agentcore profile: look at profiles and policies, and generate files from them. */
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "enforce/apparmor.h"
+#include "policy/apparmor_profile.h"
 #include "policy/capabilities.h"
 #include "policy/limits.h"
 #include "policy/lint.h"
@@ -23,8 +26,10 @@ enum { EXIT_WARNINGS = 1 };
 static const char help_text[] =
 	"Usage: agentcore profile list [--json]\n"
 	"       agentcore profile show [NAME | --policy FILE] [--json | --syscalls]\n"
-	"       agentcore profile generate [NAME | --policy FILE] [--output DIR]\n"
+	"       agentcore profile generate [NAME | --policy FILE] [--apparmor] [--output DIR]\n"
 	"       agentcore profile lint FILE... [--json]\n"
+	"       agentcore profile load [NAME] [OPTION of agentcore run]...\n"
+	"       agentcore profile unload APPARMOR-NAME...\n"
 	"\n"
 	"A profile (minimal, standard, privileged) gives the defaults of a policy; a policy is a JSON\n"
 	"document that says what differs. FILE may be - for standard input.\n"
@@ -34,14 +39,22 @@ static const char help_text[] =
 	"             edited and given to --policy; --syscalls prints the verdict on every system call\n"
 	"  generate   write the seccomp profile that Docker, Podman and Kubernetes load, to\n"
 	"             DIR/seccomp/{agent_id}-{profile_name}.json, and print its path. DIR is\n"
-	"             " PROFILE_STORE_DEFAULT " by default; it must be yours and writable by nobody else\n"
-	"  lint       warn of what is allowed and yet unwise, or has no effect\n"
+	"             " PROFILE_STORE_DEFAULT " by default; it must be yours and writable by nobody else.\n"
+	"             --apparmor writes the AppArmor profile instead, to\n"
+	"             DIR/apparmor/{agent_id}-{profile_name}.profile\n"
+	"  lint       warn of what is allowed and yet unwise, or has no effect; and have apparmor_parser read\n"
+	"             the AppArmor profile, without loading it\n"
+	"  load       put the AppArmor profile of a sandbox into the kernel, where agentcore run wants it, and\n"
+	"             print its name, agentcore-{agent_id}-{profile_name}. Give --policy or --profile,\n"
+	"             --network and --bind as to agentcore run; it is one profile for all that have that name\n"
+	"  unload     take it out again. Whoever is still under it is confined by nothing then\n"
 	"\n"
 	"Exit status: 0, or 1 when lint has warnings; 125 for bad usage or a bad policy.\n"
 	"\n"
 	"Examples:\n"
 	"  agentcore profile show minimal --json > policy.json\n"
 	"  agentcore profile lint policy.json\n"
+	"  agentcore profile load standard && agentcore run -- ./job\n"
 	"  docker run --security-opt seccomp=$(agentcore profile generate --policy policy.json) ...\n";
 
 struct profile_options {
@@ -49,6 +62,7 @@ struct profile_options {
 	const char *output;
 	bool json;
 	bool syscalls;
+	bool apparmor;
 	char **words; /* what is no option */
 	int word_count;
 };
@@ -223,6 +237,15 @@ static int show(const struct profile_options *options)
 }
 
 /* --- generate ------------------------------------------------------------------------------------------ */
+static int apparmor_text(const struct policy *policy, char **text, struct error *err)
+{
+	struct apparmor_profile profile;
+	int r = apparmor_profile_make(policy, NULL, 0, &profile, err);
+
+	*text = profile.text;
+	return r;
+}
+
 static int generate(const struct profile_options *options)
 {
 	struct policy policy = {0};
@@ -232,9 +255,10 @@ static int generate(const struct profile_options *options)
 
 	if (load(options, &policy, &err) < 0)
 		return fail(&err);
-	int r = seccomp_json(&policy, &text, &err);
+	int r = options->apparmor ? apparmor_text(&policy, &text, &err) : seccomp_json(&policy, &text, &err);
 	if (r == 0)
-		r = profile_store(&policy, options->output ? options->output : PROFILE_STORE_DEFAULT, "seccomp", "json",
+		r = profile_store(&policy, options->output ? options->output : PROFILE_STORE_DEFAULT,
+				  options->apparmor ? "apparmor" : "seccomp", options->apparmor ? "profile" : "json",
 				  text, path, sizeof(path), &err);
 	policy_clear(&policy);
 	if (r < 0)
@@ -260,6 +284,25 @@ static void print_warning(void *context, const char *where, const char *warning)
 		(void)printf("%s: %s: warning: %s\n", output->file, where, warning);
 }
 
+/* By the parser itself: what it does not understand would only show when the profile is loaded. */
+static size_t lint_apparmor(const struct policy *policy, struct lint_output *output)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error err = {0};
+	char warning[sizeof(err.text) + 32];
+
+	if (strcmp(policy->apparmor_profile, mac_template_name(MAC_UNCONFINED)) == 0)
+		return 0;
+	int r = apparmor_text(policy, &text, &err);
+	if (r == 0)
+		r = apparmor_lint(text, &err);
+	if (r == 0)
+		return 0;
+	(void)snprintf(warning, sizeof(warning), "%s%s", r == -ENOENT ? "not checked: " : "", err.text);
+	print_warning(output, "$.security_profile.apparmor_profile", warning);
+	return 1;
+}
+
 static int lint(const struct profile_options *options)
 {
 	json_t *warnings = options->json ? json_array() : NULL;
@@ -276,7 +319,7 @@ static int lint(const struct profile_options *options)
 			status = fail(&err);
 			continue;
 		}
-		count += policy_lint(&policy, print_warning, &output);
+		count += policy_lint(&policy, print_warning, &output) + lint_apparmor(&policy, &output);
 		policy_clear(&policy);
 	}
 	if (warnings && print_json(warnings) != 0)
@@ -286,25 +329,32 @@ static int lint(const struct profile_options *options)
 	return status;
 }
 
+static int unload(const struct profile_options *options)
+{
+	return options->word_count > 0 ? profile_unload(options->words, options->word_count)
+				       : fail_usage("unload needs a name");
+}
+
 /* --- The command --------------------------------------------------------------------------------------- */
 static const struct verb {
 	const char *name;
 	int (*run)(const struct profile_options *options);
 	int words_max; /* besides a policy file */
 } verbs[] = {
-	{"list", list, 0},
-	{"show", show, 1},
-	{"generate", generate, 1},
-	{"lint", lint, 1000},
+	{"list", list, 0}, {"show", show, 1}, {"generate", generate, 1}, {"lint", lint, 1000}, {"unload", unload, 1000},
 };
 
 /* 0, 1 for --help, or -1. */
 static int read_options(int argc, char **argv, struct profile_options *options)
 {
 	static const struct option known[] = {
-		{"policy", required_argument, NULL, 'p'}, {"output", required_argument, NULL, 'o'},
-		{"json", no_argument, NULL, 'j'},         {"syscalls", no_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},         {0},
+		{"policy", required_argument, NULL, 'p'},
+		{"output", required_argument, NULL, 'o'},
+		{"json", no_argument, NULL, 'j'},
+		{"syscalls", no_argument, NULL, 's'},
+		{"apparmor", no_argument, NULL, 'a'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 
 	optind = 1;
@@ -322,6 +372,9 @@ static int read_options(int argc, char **argv, struct profile_options *options)
 		case 's':
 			options->syscalls = true;
 			break;
+		case 'a':
+			options->apparmor = true;
+			break;
 		case 'h':
 			return 1;
 		default:
@@ -336,6 +389,10 @@ static int read_options(int argc, char **argv, struct profile_options *options)
 int command_profile(int argc, char **argv)
 {
 	struct profile_options options = {0};
+
+	/* Its options are those of `agentcore run`. */
+	if (argc > 1 && strcmp(argv[1], "load") == 0)
+		return profile_load(argc - 1, argv + 1);
 	int r = read_options(argc, argv, &options);
 
 	if (r > 0)
@@ -343,7 +400,7 @@ int command_profile(int argc, char **argv)
 	if (r < 0)
 		return fail_usage("bad option");
 	if (options.word_count == 0)
-		return fail_usage("say list, show, generate or lint");
+		return fail_usage("say list, show, generate, lint, load or unload");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(options.words[0], verbs[i].name) != 0)
 			continue;
@@ -353,5 +410,5 @@ int command_profile(int argc, char **argv)
 			return fail_usage("too many words");
 		return verbs[i].run(&options);
 	}
-	return fail_usage("unknown verb: say list, show, generate or lint");
+	return fail_usage("unknown verb: say list, show, generate, lint, load or unload");
 }

@@ -10,10 +10,12 @@
 
 #include "base/io.h"
 #include "base/signals.h"
+#include "enforce/apparmor.h"
 #include "enforce/landlock.h"
 #include "enforce/privileges.h"
 #include "enforce/rlimits.h"
 #include "enforce/seccomp_filter.h"
+#include "policy/apparmor_profile.h"
 #include "policy/mac.h"
 #include "recipe/stages.h"
 
@@ -81,16 +83,26 @@ int stage_no_new_privs(struct sandbox *sandbox, struct error *err)
 
 int stage_mac(struct sandbox *sandbox, struct error *err)
 {
-	const struct run_options *options = sandbox->options;
 	struct mac_grant grants[BINDS_MAX];
+	const struct mandatory mandatory = run_options_mandatory(sandbox->options, grants);
 	enum mac_template template_;
-	int r = mac_template_from_name(&template_, sandbox->policy->apparmor_profile, err);
 
-	if (r < 0 || template_ == MAC_UNCONFINED)
+	if (mandatory_choose(sandbox->policy, mandatory.wish) != MANDATORY_LANDLOCK)
+		return 0;
+	int r = mac_template_from_name(&template_, sandbox->policy->apparmor_profile, err);
+	if (r < 0)
 		return r;
-	for (size_t i = 0; i < options->bind_count; i++)
-		grants[i] = (struct mac_grant){options->binds[i].destination, options->binds[i].writable};
-	return landlock_confine(template_, !sandbox->policy->read_only_filesystem, grants, options->bind_count, err);
+	return landlock_confine(template_, !sandbox->policy->read_only_filesystem, grants, mandatory.grant_count, err);
+}
+
+int stage_apparmor(struct sandbox *sandbox, struct error *err)
+{
+	char name[APPARMOR_NAME_MAX];
+
+	if (mandatory_choose(sandbox->policy, sandbox->options->mac) != MANDATORY_APPARMOR)
+		return 0;
+	apparmor_profile_name(sandbox->policy, name);
+	return apparmor_confine(name, err);
 }
 
 int stage_bounding_set(struct sandbox *sandbox, struct error *err)

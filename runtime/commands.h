@@ -15,6 +15,8 @@ int command_run(int argc, char **argv); /* cmd_run.c */
 int command_layers(int argc, char **argv); /* cmd_layers.c */
 int command_audit_log(int argc, char **argv); /* cmd_audit_log.c: verify, show */
 int command_profile(int argc, char **argv); /* cmd_profile.c: list, show, generate, lint */
+int profile_load(int argc, char **argv); /* cmd_profile_apparmor.c; argv[0] is "load" */
+int profile_unload(char *const *names, int count);
 int command_exec(int argc, char **argv); /* cmd_exec.c */
 int command_list(int argc, char **argv); /* cmd_list.c */
 int command_kill(int argc, char **argv); /* cmd_kill.c */

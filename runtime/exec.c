@@ -70,6 +70,15 @@ static int step_refuse(struct execution *execution, struct error *err)
 	return 0;
 }
 
+/* The profile may have been taken away or replaced since the sandbox started. */
+static int step_mandatory(struct execution *execution, struct error *err)
+{
+	struct mac_grant grants[BINDS_MAX];
+	const struct mandatory mandatory = run_options_mandatory(execution->sandbox.options, grants);
+
+	return mandatory_check(execution->sandbox.policy, &mandatory, err);
+}
+
 static int step_announce(struct execution *execution, struct error *err)
 {
 	const struct control_request request = {.kind = CONTROL_EXECUTE};
@@ -147,6 +156,7 @@ static int step_hide(struct execution *execution, struct error *err)
 static const struct step outside[] = {
 	{"refuse", step_refuse},
 	/* Before the cgroup is made: from the first moment there is somebody else to remove it. */
+	{"mac", step_mandatory},
 	{"announce", step_announce},
 	{"cgroup", step_cgroup},
 	{"filter", step_filter},

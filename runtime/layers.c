@@ -6,10 +6,8 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "enforce/landlock.h"
 #include "policy/capabilities.h"
 #include "policy/limits.h"
-#include "policy/mac.h"
 #include "recipe/network.h"
 
 const struct layer_row layer_rows[LAYER_COUNT] = {
@@ -49,26 +47,6 @@ static void say_capabilities(const struct policy *policy, struct layer_state *st
 		if (policy->capabilities >> i & 1)
 			used += (size_t)snprintf(state->detail + used, sizeof(state->detail) - used, " %s",
 						 capability_rows[i].name + strlen("CAP_"));
-}
-
-static void say_mac(const struct policy *policy, struct layer_state *state)
-{
-	enum mac_template template_ = MAC_UNCONFINED;
-
-	if (mac_template_from_name(&template_, policy->apparmor_profile, NULL) < 0 || template_ == MAC_UNCONFINED) {
-		state->in_force = false;
-		(void)snprintf(state->detail, sizeof(state->detail), "the policy asks for \"unconfined\"");
-		return;
-	}
-	state->in_force = landlock_abi() > 0;
-	if (state->in_force)
-		(void)snprintf(state->detail, sizeof(state->detail),
-			       "Landlock ABI %d with the rules of %s, in place of AppArmor (not chmod, chown, utimes, "
-			       "setxattr)",
-			       landlock_abi(), mac_template_name(template_));
-	else
-		(void)snprintf(state->detail, sizeof(state->detail),
-			       "neither AppArmor nor Landlock: the start is refused");
 }
 
 static const struct {
@@ -115,7 +93,7 @@ static void say_network(const struct policy *policy, const struct limits *limits
 }
 
 void layer_state(enum layer layer, const struct policy *policy, const struct limits *limits,
-		 const struct cgroup_layout *cgroups, struct layer_state *state)
+		 const struct cgroup_layout *cgroups, const struct mandatory *mandatory, struct layer_state *state)
 {
 	*state = (struct layer_state){.in_force = true};
 	switch (layer) {
@@ -138,7 +116,7 @@ void layer_state(enum layer layer, const struct policy *policy, const struct lim
 			       policy->no_new_privileges ? "set before exec" : "the policy asks for none");
 		break;
 	case LAYER_MAC:
-		say_mac(policy, state);
+		state->in_force = mandatory_say(policy, mandatory, state->detail, sizeof(state->detail));
 		break;
 	case LAYER_SECCOMP:
 		(void)snprintf(state->detail, sizeof(state->detail), "allowlist %s; other ABIs kill",
@@ -159,27 +137,6 @@ void layer_state(enum layer layer, const struct policy *policy, const struct lim
 	}
 }
 
-static int check_mac(const struct policy *policy, struct error *err)
-{
-	enum mac_template template_;
-	int r = mac_template_from_name(&template_, policy->apparmor_profile, err);
-
-	if (r < 0 || template_ == MAC_UNCONFINED)
-		return r;
-	if (policy->apparmor_fallback == APPARMOR_FALLBACK_REFUSE) {
-		(void)error_say(err, EOPNOTSUPP,
-				"apparmor_profile %s: AppArmor is not available, and apparmor_fallback is "
-				"\"refuse\"",
-				policy->apparmor_profile);
-		return error_hint(err, "start on a kernel with AppArmor, or set apparmor_fallback to \"landlock\"");
-	}
-	if (landlock_abi() > 0)
-		return 0;
-	(void)error_say(err, EOPNOTSUPP, "apparmor_profile %s: this kernel has neither AppArmor nor Landlock",
-			policy->apparmor_profile);
-	return error_hint(err, "boot with landlock among the security modules (lsm=landlock,...)");
-}
-
 static int check_limits(const struct limits *limits, const struct cgroup_layout *cgroups, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(by_cgroups); i++) {
@@ -197,9 +154,9 @@ static int check_limits(const struct limits *limits, const struct cgroup_layout 
 }
 
 int layers_check(const struct policy *policy, const struct limits *limits, const struct cgroup_layout *cgroups,
-		 struct error *err)
+		 const struct mandatory *mandatory, struct error *err)
 {
-	int r = check_mac(policy, err);
+	int r = mandatory ? mandatory_check(policy, mandatory, err) : 0;
 
 	if (r == 0)
 		r = network_check(policy, NULL, err);

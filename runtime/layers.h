@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "enforce/cgroup.h"
 #include "policy/policy.h"
+#include "recipe/mandatory.h"
 
 enum layer {
 	LAYER_ALWAYS, /* what every sandbox has, also under --only-layer: the throwaway namespaces and PID 1 */
@@ -41,13 +42,13 @@ struct layer_state {
 	char detail[200]; /* by what, or why not */
 };
 void layer_state(enum layer layer, const struct policy *policy, const struct limits *limits,
-		 const struct cgroup_layout *cgroups, struct layer_state *state);
+		 const struct cgroup_layout *cgroups, const struct mandatory *mandatory, struct layer_state *state);
 
 /*
  * Can everything that the policy asks for be enforced on this kernel, by this build?  0, or a negative errno with the first
- * thing that cannot, and what to do.  cgroups NULL: without the limits of cgroups (another layer alone).
+ * thing that cannot, and what to do.  cgroups NULL, mandatory NULL: without the limits of cgroups, without the mandatory layer (another layer alone).
  */
 int layers_check(const struct policy *policy, const struct limits *limits, const struct cgroup_layout *cgroups,
-		 struct error *err);
+		 const struct mandatory *mandatory, struct error *err);
 
 #endif

@@ -35,10 +35,13 @@ int stage_refuse(struct sandbox *sandbox, struct error *err)
 		if (r < 0)
 			return r;
 	}
+	struct mac_grant grants[BINDS_MAX];
+	const struct mandatory wanted = run_options_mandatory(sandbox->options, grants);
+	const struct mandatory *mandatory = sandbox_has_layer(sandbox, LAYER_MAC) ? &wanted : NULL;
 	if (!sandbox_has_layer(sandbox, LAYER_CGROUPS))
-		return layers_check(sandbox->policy, &sandbox->limits, NULL, err);
+		return layers_check(sandbox->policy, &sandbox->limits, NULL, mandatory, err);
 	int r = cgroup_detect(&sandbox->layout, NULL, NULL, sandbox->options->cgroup_parent, err);
-	return r < 0 ? r : layers_check(sandbox->policy, &sandbox->limits, &sandbox->layout, err);
+	return r < 0 ? r : layers_check(sandbox->policy, &sandbox->limits, &sandbox->layout, mandatory, err);
 }
 
 int stage_one_processor(struct sandbox *sandbox, struct error *err)

@@ -151,11 +151,13 @@ void record_start(struct sandbox *sandbox)
 
 void record_layers(struct sandbox *sandbox)
 {
+	struct mac_grant grants[BINDS_MAX];
+	const struct mandatory mandatory = run_options_mandatory(sandbox->options, grants);
 	json_t *layers = json_array();
 
 	for (size_t i = LAYER_ALWAYS + 1; i < LAYER_COUNT; i++) {
 		struct layer_state state;
-		layer_state((enum layer)i, sandbox->policy, &sandbox->limits, &sandbox->layout, &state);
+		layer_state((enum layer)i, sandbox->policy, &sandbox->limits, &sandbox->layout, &mandatory, &state);
 		enum layer only = sandbox->options->only_layer;
 		bool on = state.in_force && (only == LAYER_ALWAYS || only == (enum layer)i);
 		(void)json_array_append_new(layers, json_pack("{s:s, s:b, s:s}", "layer", layer_rows[i].name,

@@ -44,6 +44,8 @@ const char run_help[] = "Usage: agentcore run [OPTION]... [--] CMD [ARG...]\n"
 			"  --json-status FD     write start, layers, breaches and exit to FD, a JSON object a line\n"
 			"  --audit-dir DIR      audit log (default " AUDIT_DEFAULT_DIRECTORY ")\n"
 			"  --cgroup-parent DIR  cgroup to work below, in every hierarchy (default: the topmost)\n"
+			"  --mac MODULE         what enforces the policy's apparmor_profile: apparmor or landlock\n"
+			"                       (default: AppArmor where the kernel has it, else Landlock)\n"
 			"  --only-layer LAYER   for tests: turn every other layer off (agentcore layers lists them)\n"
 			"  --trace              print each stage of the start and its duration\n"
 			"  --root STATEDIR      state directory (default /run/agentcore)\n"
@@ -76,6 +78,7 @@ enum {
 	OPTION_ENV,
 	OPTION_USER,
 	OPTION_CWD,
+	OPTION_MAC,
 	OPTION_ONLY_LAYER,
 	OPTION_TRACE,
 	OPTION_ROOT,
@@ -103,6 +106,7 @@ static const struct option long_options[] = {
 	{"user", required_argument, NULL, OPTION_USER},
 	{"cwd", required_argument, NULL, OPTION_CWD},
 	{"tty", no_argument, NULL, 't'},
+	{"mac", required_argument, NULL, OPTION_MAC},
 	{"only-layer", required_argument, NULL, OPTION_ONLY_LAYER},
 	{"trace", no_argument, NULL, OPTION_TRACE},
 	{"root", required_argument, NULL, OPTION_ROOT},
@@ -281,6 +285,8 @@ static int take(int option, char *argument, struct run_options *options, struct 
 	case 't':
 		options->terminal = true;
 		return 0;
+	case OPTION_MAC:
+		return mandatory_from_name(&options->mac, argument, err);
 	case OPTION_ONLY_LAYER:
 		return layer_from_name(&options->only_layer, argument, err);
 	case OPTION_TRACE:

@@ -17,6 +17,13 @@
 #include "recipe/faults.h"
 #include "recipe/stages.h"
 
+struct mandatory run_options_mandatory(const struct run_options *options, struct mac_grant grants[BINDS_MAX])
+{
+	for (size_t i = 0; i < options->bind_count; i++)
+		grants[i] = (struct mac_grant){options->binds[i].destination, options->binds[i].writable};
+	return (struct mandatory){options->mac, grants, options->bind_count};
+}
+
 bool sandbox_has_layer(const struct sandbox *sandbox, enum layer layer)
 {
 	enum layer only = sandbox->options->only_layer;

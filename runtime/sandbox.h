@@ -22,6 +22,7 @@
 #include "enforce/storage.h"
 #include "policy/policy.h"
 #include "recipe/layers.h"
+#include "recipe/mandatory.h"
 #include "recipe/network.h"
 #include "recipe/state.h"
 
@@ -48,12 +49,16 @@ struct run_options {
 	int status_fd; /* --json-status, or -1 */
 	const char *audit_dir;
 	struct network_options network;
+	enum mandatory_module mac; /* --mac, or what the sandbox has that an execution goes into */
 	const char *cgroup_parent; /* NULL: "agentcore", or what is delegated */
 	char **words; /* copies of the command line, which the other members point into */
 	char **command; /* NULL-terminated */
 	char *arguments; /* our own argv in memory, which PID 1 wipes: it holds paths of the host */
 	size_t arguments_size;
 };
+
+/* The mandatory layer that they ask for, and what the binds grant beside the policy's template; grants must live as long as what is returned. */
+struct mandatory run_options_mandatory(const struct run_options *options, struct mac_grant grants[BINDS_MAX]);
 
 struct audit_log;
 

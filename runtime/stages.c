@@ -123,6 +123,8 @@ const struct stage stages[] = {
 	 "behind the bounding set: the change of uid takes CAP_SETPCAP away"},
 	{"capabilities",       SIDE_COMMAND, LAYER_CAPABILITIES, stage_capabilities,
 	 "the last step that needs any of them is over"},
+	{"apparmor",           SIDE_COMMAND, LAYER_MAC, stage_apparmor,
+	 "behind what takes capabilities that the profile need not allow; read back before there is a workload"},
 	{"descriptors",        SIDE_COMMAND, LAYER_ALWAYS, stage_descriptors,
 	 "before the filter, which need not allow close_range; the report pipe must live until exec"},
 	{"filter",             SIDE_COMMAND, LAYER_SECCOMP, stage_filter,

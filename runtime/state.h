@@ -100,6 +100,7 @@ struct state_record {
 	uid_t uid;
 	gid_t gid;
 	const char *cwd, *rootfs; /* or NULL */
+	const char *mac; /* mandatory_name of the module that holds it, or NULL */
 	const struct state_bind *binds;
 	size_t bind_count;
 

@@ -148,14 +148,18 @@ static void make_mark(struct apparmor_profile *profile, const char *body)
 		used += (size_t)snprintf(profile->mark + used, sizeof(profile->mark) - used, "%02x", digest[i]);
 }
 
+void apparmor_profile_name(const struct policy *policy, char name[APPARMOR_NAME_MAX])
+{
+	(void)snprintf(name, APPARMOR_NAME_MAX, "agentcore-%s-%s", policy->agent_id, profile_name(policy->profile));
+}
+
 int apparmor_profile_make(const struct policy *policy, const struct mac_grant *grants, size_t grant_count,
 			  struct apparmor_profile *profile, struct error *err)
 {
 	_cleanup_free_ char *body = NULL;
 
 	*profile = (struct apparmor_profile){0};
-	(void)snprintf(profile->name, sizeof(profile->name), "agentcore-%s-%s", policy->agent_id,
-		       profile_name(policy->profile));
+	apparmor_profile_name(policy, profile->name);
 	int r = make_body(policy, grants, grant_count, profile->name, &body, err);
 	if (r < 0)
 		return r;

@@ -20,6 +20,9 @@ struct apparmor_profile {
 	char *text; /* owned; with a newline at its end */
 };
 
+/* Its name alone. */
+void apparmor_profile_name(const struct policy *policy, char name[APPARMOR_NAME_MAX]);
+
 /*
  * The profile of a policy and of what the command line grants besides.  Release it with apparmor_profile_clear.  0; -EINVAL for the template "unconfined",
  * which has no profile, or a grant's path that AppArmor's language cannot hold; or -ENOMEM; with err set.

@@ -36,7 +36,7 @@ static int check(const char *json, const struct cgroup_layout *cgroups, struct e
 
 	parse(&policy, json);
 	policy_limits_in_force(&policy, &limits);
-	int r = layers_check(&policy, &limits, cgroups, err);
+	int r = layers_check(&policy, &limits, cgroups, &(struct mandatory){.wish = MANDATORY_LANDLOCK}, err);
 	policy_clear(&policy);
 	return r;
 }
@@ -109,6 +109,7 @@ static void what_can_be_enforced_is_not_refused(void **state)
 
 static void layers_say_what_they_do(void **state)
 {
+	const struct mandatory landlock = {.wish = MANDATORY_LANDLOCK};
 	struct policy policy;
 	struct limits limits;
 	struct cgroup_layout cgroups = all_controllers();
@@ -118,7 +119,7 @@ static void layers_say_what_they_do(void **state)
 	policy_limits_in_force(&policy, &limits);
 	for (int layer = 0; layer < LAYER_COUNT; layer++) {
 		struct layer_state shown;
-		layer_state((enum layer)layer, &policy, &limits, &cgroups, &shown);
+		layer_state((enum layer)layer, &policy, &limits, &cgroups, &landlock, &shown);
 		assert_true(shown.detail[0]);
 		if (layer == LAYER_NO_NEW_PRIVS)
 			assert_false(shown.in_force);
@@ -127,7 +128,7 @@ static void layers_say_what_they_do(void **state)
 	}
 	cgroups.places[CGROUP_PIDS].available = false;
 	struct layer_state shown;
-	layer_state(LAYER_CGROUPS, &policy, &limits, &cgroups, &shown);
+	layer_state(LAYER_CGROUPS, &policy, &limits, &cgroups, &landlock, &shown);
 	assert_false(shown.in_force);
 }
 
