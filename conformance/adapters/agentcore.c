@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "adapters/agentcore_profile.h"
 #include "adapters/program.h"
 #include "adapters/spawn.h"
 #include "base/array.h"
@@ -18,7 +19,28 @@
 #define START_MS  15000
 #define DELETE_MS 10000
 
-/* private_data: the directory of the audit log, so that a run of the suite leaves nothing in the machine's own. */
+/* private_data. */
+struct agentcore_private {
+	char *audit; /* the directory of the audit log, so that a run of the suite leaves nothing in the machine's own */
+	struct loaded_profiles profiles;
+};
+
+static char *audit_of(const struct adapter *adapter)
+{
+	return ((struct agentcore_private *)adapter->private_data)->audit;
+}
+
+static void agentcore_close(struct adapter *adapter)
+{
+	struct agentcore_private *own = adapter->private_data;
+
+	if (!own)
+		return;
+	agentcore_profile_unload(adapter, &own->profiles);
+	free(own->audit);
+	free(own);
+	adapter->private_data = NULL;
+}
 
 /* Without --root. */
 #define STATE_ROOT "/run/agentcore"
@@ -56,15 +78,15 @@ static int agentcore_open(struct adapter *adapter, struct error *err)
 	if (!adapter->options.state_root)
 		adapter->options.state_root = STATE_ROOT;
 	agentcore_use_root(adapter, adapter->options.state_root);
-	char *audit;
-	if (asprintf(&audit, "%s/audit", adapter->options.work_dir ? adapter->options.work_dir : P_tmpdir) < 0)
-		return error_set(err, ENOMEM, "audit directory");
-	adapter->private_data = audit;
-	int r = program_open(adapter, "agentcore", err);
-	if (r < 0) {
-		free(audit);
-		adapter->private_data = NULL;
-	}
+	struct agentcore_private *own = calloc(1, sizeof(*own));
+	if (!own)
+		return error_set(err, ENOMEM, "adapter");
+	adapter->private_data = own;
+	if (asprintf(&own->audit, "%s/audit", adapter->options.work_dir ? adapter->options.work_dir : P_tmpdir) < 0)
+		own->audit = NULL;
+	int r = own->audit ? program_open(adapter, "agentcore", err) : error_set(err, ENOMEM, "audit directory");
+	if (r < 0)
+		agentcore_close(adapter);
 	return r;
 }
 
@@ -87,7 +109,7 @@ static void agentcore_remove(struct adapter *adapter, const struct adapter_launc
 			      (char[]){"--root"},
 			      root,
 			      (char[]){"--audit-dir"},
-			      adapter->private_data,
+			      audit_of(adapter),
 			      (char[]){"--force"},
 			      name,
 			      NULL};
@@ -106,7 +128,7 @@ static size_t run_words(const struct adapter *adapter, const struct adapter_laun
 	const struct kind_row *kind = &kinds[launch->kind];
 	const char *const always[] = {adapter->program, "run",
 				      "--root",         adapter->options.state_root,
-				      "--audit-dir",    adapter->private_data,
+				      "--audit-dir",    audit_of(adapter),
 				      "--policy",       launch->policy_file,
 				      "--bind",         bind};
 	size_t count = ARRAY_SIZE(always);
@@ -184,12 +206,19 @@ static int agentcore_start(struct adapter *adapter, const struct adapter_launch 
 		bind = NULL;
 		return error_set(err, ENOMEM, "argument vector");
 	}
+	/* Another layer alone has no profile. */
+	if (!kinds[launch->kind].layer || strcmp(kinds[launch->kind].layer, "mac") == 0) {
+		struct agentcore_private *own = adapter->private_data;
+		int loaded = agentcore_profile_load(adapter, launch, bind, &own->profiles, err);
+		if (loaded < 0)
+			return loaded;
+	}
 	size_t count = run_words(adapter, launch, bind, words);
 	if (launch->tier == TRIAL_RUN)
 		return start_words(launch, words, count, pid, err);
 	const char *const exec[] = {
-		adapter->program,      "exec",       "--root", adapter->options.state_root, "--audit-dir",
-		adapter->private_data, launch->name, "--"};
+		adapter->program,  "exec",       "--root", adapter->options.state_root, "--audit-dir",
+		audit_of(adapter), launch->name, "--"};
 	int r = start_waiting(launch, words, count, err);
 	r = r < 0 ? r : start_words(launch, exec, ARRAY_SIZE(exec), pid, err);
 	/* Nobody finishes a launch that has not started. */
@@ -207,12 +236,6 @@ static void agentcore_finish(struct adapter *adapter, const struct adapter_launc
 	(void)snprintf(path, sizeof(path), "%s/%s", adapter->state_dir, launch->name);
 	if (access(path, F_OK) == 0)
 		agentcore_remove(adapter, launch);
-}
-
-static void agentcore_close(struct adapter *adapter)
-{
-	free(adapter->private_data);
-	adapter->private_data = NULL;
 }
 
 static const struct adapter_class agentcore = {
