@@ -150,7 +150,7 @@ PROBE(signal_probe);
 static void act_kill(struct facts *facts)
 {
 	fact_result(facts, kill(1, SIGKILL));
-	fact_flag(facts, "alive", kill(1, 0) == 0 || errno == EPERM);
+	fact_flag(facts, "alive", kill(1, 0) == 0 || errno != ESRCH);
 }
 
 static void act_trace(struct facts *facts)

@@ -21,9 +21,22 @@
  * bare session shows; the host's /tmp it does not show.
  */
 static struct canary {
-	const char *parent;
+	const char *parents[4]; /* the first that is on the root file system; else the last */
 	char directory[64], path[80];
-} canaries[] = {{.parent = "/var/tmp"}, {.parent = "/tmp"}};
+} canaries[] = {{.parents = {"/var/tmp", "/var/lib", "/root"}}, {.parents = {"/tmp"}}};
+
+static const char *choose_parent(const struct canary *canary)
+{
+	struct stat root, at;
+	const char *last = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(canary->parents) && canary->parents[i]; i++) {
+		last = canary->parents[i];
+		if (stat("/", &root) == 0 && stat(last, &at) == 0 && at.st_dev == root.st_dev)
+			break;
+	}
+	return last;
+}
 
 static pid_t owner; /* a forked child must not remove the files when it ends */
 
@@ -47,9 +60,10 @@ static int make_canary(struct canary *canary, struct error *err)
 		owner = getpid();
 		(void)atexit(remove_canaries);
 	}
-	(void)snprintf(canary->directory, sizeof(canary->directory), "%s/agentcore-canary-XXXXXX", canary->parent);
+	const char *parent = choose_parent(canary);
+	(void)snprintf(canary->directory, sizeof(canary->directory), "%s/agentcore-canary-XXXXXX", parent);
 	if (!mkdtemp(canary->directory))
-		return error_set(err, errno, "make a directory for a canary in %s", canary->parent);
+		return error_set(err, errno, "make a directory for a canary in %s", parent);
 	(void)snprintf(canary->path, sizeof(canary->path), "%s/canary", canary->directory);
 	_cleanup_fd_ int fd = open(canary->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	return fd < 0 ? error_set(err, errno, "make %s", canary->path) : 0;
