@@ -131,7 +131,7 @@ int filesystem_host_add_canaries(struct plan *plan, struct error *err)
 		int r = make_canary(&canaries[i], err);
 		if (r < 0)
 			return r;
-		rows_path_id(canaries[i].parent, id, sizeof(id));
+		rows_path_id(choose_parent(&canaries[i]), id, sizeof(id));
 		struct requirement *row = plan_add(plan, "filesystem", "canary-on-host.%s", id);
 		add_look(row, look, canaries[i].path, "host only", &text);
 	}
