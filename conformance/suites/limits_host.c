@@ -38,10 +38,12 @@ static const struct memory_files versions[] = {
 static bool has_option(const char *options, const char *option)
 {
 	size_t length = strlen(option);
+	if (length == 0)
+		return true;
 	for (const char *at = options; (at = strstr(at, option)); at += length)
 		if (at[-1] == ',' && strchr(", \n", at[length]))
 			return true;
-	return length == 0;
+	return false;
 }
 
 /* The directory of that version's mount, from the text of mountinfo, which is cut up. */

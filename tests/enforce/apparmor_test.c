@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AppArmor: the kernel's list, the parser, and, where the kernel has it (make vm-check), profiles in force. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "child.h"
+#include "enforce/apparmor.h"
+
+#define GOLDEN FIXTURES_DIR "/golden/apparmor"
+
+/* Names of our own, which the tests take away again. */
+#define NAME "agentcore-unit-test"
+#define MARK NAME "//rules-0"
+
+#define PROFILE(flags, mark, rules)                                                                                    \
+	"abi <abi/3.0>,\nprofile " NAME " flags=(" flags ") {\n" rules "  profile " mark " flags=(" flags              \
+	") {\n  }\n}\n"
+#define OPEN    "  / r,\n  \"/**\" rwlkm,\n"
+#define ENFORCE "attach_disconnected,mediate_deleted"
+
+/* --- The list ------------------------------------------------------------------------------------- */
+
+static void the_list_is_read_by_whole_names(void **state)
+{
+	static const char list[] = "docker-default (enforce)\n"
+				   "a (complain)\n"
+				   "ab (enforce)\n"
+				   "ab//rules-1 (enforce)\n"
+				   "abc (kill)\n"
+				   "d (enforce) \n"
+				   "last (enforce)";
+	static const struct {
+		const char *name;
+		enum apparmor_mode mode;
+	} rows[] = {
+		{"docker-default", APPARMOR_ENFORCE},
+		{"a", APPARMOR_OTHER},
+		{"ab", APPARMOR_ENFORCE},
+		{"ab//rules-1", APPARMOR_ENFORCE},
+		{"abc", APPARMOR_OTHER},
+		{"b", APPARMOR_MISSING},
+		{"ab//rules-", APPARMOR_MISSING},
+		{"docker-defaul", APPARMOR_MISSING},
+		{"d", APPARMOR_OTHER},
+		{"last", APPARMOR_ENFORCE},
+		{"", APPARMOR_MISSING},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (apparmor_find(list, rows[i].name) != rows[i].mode)
+			fail_msg("%s: %d", rows[i].name, (int)apparmor_find(list, rows[i].name));
+	assert_int_equal(apparmor_find("", "a"), APPARMOR_MISSING);
+}
+
+/* --- The parser, which needs no kernel --------------------------------------------------------------------------- */
+
+static void the_parser_takes_every_golden_profile(void **state)
+{
+	DIR *directory = opendir(GOLDEN);
+	int count = 0;
+
+	(void)state;
+	assert_non_null(directory);
+	for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+		_cleanup_free_ char *text = NULL;
+		struct error err = {0};
+		if (entry->d_name[0] == '.')
+			continue;
+		assert_int_equal(io_read_file(dirfd(directory), entry->d_name, 65536, &text, NULL), 0);
+		if (apparmor_lint(text, &err) < 0)
+			fail_msg("%s: %s", entry->d_name, err.text);
+		count++;
+	}
+	assert_true(count >= 6);
+	(void)closedir(directory);
+}
+
+static void the_parsers_words_are_in_the_error(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(apparmor_lint("profile x {\n  deny chroot,\n}\n", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "apparmor_parser: "));
+	assert_non_null(strstr(err.text, "line 2"));
+}
+
+/* --- In the kernel -------------------------------------------------------------------------------- */
+
+static void load(const char *text)
+{
+	struct error err = {0};
+
+	if (apparmor_load(text, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void assert_check(const char *mark, int expected, const char *words)
+{
+	struct error err = {0};
+	int r = apparmor_check(NAME, mark, &err);
+
+	if (r != expected || (words && !strstr(err.text, words)) || (r < 0 && !err.hint[0]))
+		fail_msg("%d, not %d: \"%s\"; \"%s\"", r, expected, err.text, err.hint);
+}
+
+static void what_is_loaded_is_looked_at(void **state)
+{
+	(void)state;
+	if (!apparmor_enabled())
+		skip();
+	assert_check(MARK, -ENOENT, "is not loaded");
+	load(PROFILE(ENFORCE, "rules-0", OPEN));
+	assert_check(MARK, 0, NULL);
+	assert_check(NAME "//rules-1", -ESTALE, "other than this policy's");
+	load(PROFILE(ENFORCE ",complain", "rules-0", OPEN));
+	assert_check(MARK, -EPERM, "not enforced");
+	assert_int_equal(apparmor_unload(NAME, NULL), 0);
+	assert_check(MARK, -ENOENT, "is not loaded");
+	assert_int_equal(apparmor_unload(NAME, NULL), -ENOENT);
+}
+
+static const char *written;
+
+static int confine_and_write(void)
+{
+	struct error err = {0};
+
+	if (apparmor_confine(NAME, &err) < 0)
+		return err.code;
+	return open(written, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 ? 200 : 0;
+}
+
+static int writing(const char *path)
+{
+	written = path;
+	return in_child(confine_and_write);
+}
+
+static void who_is_confined_is_refused(void **state)
+{
+	static const char allowed[] = "/tmp/agentcore-unit-allowed", refused[] = "/tmp/agentcore-unit-refused";
+
+	(void)state;
+	if (!apparmor_enabled())
+		skip();
+	/* The control. */
+	assert_true(open(refused, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0);
+	load(PROFILE(ENFORCE, "rules-0", OPEN "  deny /tmp/agentcore-unit-refused w,\n"));
+	assert_int_equal(writing(allowed), 0);
+	assert_int_equal(writing(refused), 200);
+	/* In complain mode it would be let through: the label read back says so. */
+	load(PROFILE(ENFORCE ",complain", "rules-0", OPEN "  deny /tmp/agentcore-unit-refused w,\n"));
+	assert_int_equal(writing(refused), EPERM);
+	assert_int_equal(apparmor_unload(NAME, NULL), 0);
+	assert_int_equal(writing(allowed), ENOENT);
+	(void)unlink(allowed);
+	(void)unlink(refused);
+}
+
+static void without_apparmor_nothing_is_confined_in_silence(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	if (apparmor_enabled())
+		skip();
+	assert_true(apparmor_confine(NAME, &err) < 0);
+	assert_non_null(strstr(err.text, NAME));
+	assert_true(apparmor_check(NAME, MARK, NULL) < 0);
+	assert_true(apparmor_load(PROFILE(ENFORCE, "rules-0", OPEN), NULL) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_list_is_read_by_whole_names),
+		cmocka_unit_test(the_parser_takes_every_golden_profile),
+		cmocka_unit_test(the_parsers_words_are_in_the_error),
+		cmocka_unit_test(what_is_loaded_is_looked_at),
+		cmocka_unit_test(who_is_confined_is_refused),
+		cmocka_unit_test(without_apparmor_nothing_is_confined_in_silence),
+	};
+	return cmocka_run_group_tests_name("apparmor", tests, NULL, NULL);
+}
