@@ -97,6 +97,7 @@ SETS_soak        := build run
 SETS_docs        := build run test
 SETS_lint        := build test lint
 SETS_fuzz        := build fuzz
+SETS_vm-check    := build run test vm
 NEEDED_SETS      := $(sort $(foreach g,$(MAKECMDGOALS),$(SETS_$(g))))
 READY            := $(if $(NEEDED_SETS),ready)
 ready:
@@ -280,6 +281,10 @@ fuzz: $(FUZZERS) $(READY)
 soak: $(B)/agentcore $(READY)
 	@CROWD=200 BUILD=$(B) bash tests/cli/crowd_test.sh
 
+# In a virtual machine with AppArmor and cgroup v2, which this machine may not have.
+vm-check: all tests $(READY)
+	@ci/vm/check $(B)
+
 docs: $(B)/agentcore-conformance $(READY)
 	@ci/ordering-doc runtime/stages.c >$(B)/ordering.md && cp $(B)/ordering.md docs/ordering.md
 	@ci/requirements-doc $< >$(B)/requirements.md && cp $(B)/requirements.md docs/requirements.md
@@ -342,6 +347,7 @@ help:
 	@echo 'make bench         start-up time against the floor, crun and bwrap; what limits add to it'
 	@echo 'make fuzz          each fuzz target for FUZZ_SECONDS=20: policies, allowlist, DNS messages, logged packets'
 	@echo 'make soak          200 sandboxes with limits at once: all end as they must, nothing is left'
+	@echo 'make vm-check      tests in a virtual machine with AppArmor and cgroup v2 (docs/vm.md)'
 	@echo 'make install       PREFIX=/usr/local DESTDIR='
 	@echo 'make format        rewrite the sources with clang-format; format-check only reports'
 	@echo 'make docs          regenerate docs/requirements.md and docs/ordering.md'
@@ -349,7 +355,7 @@ help:
 	@echo 'Variables: V=1 shows commands, B=DIR builds elsewhere, CFLAGS=, CC='
 
 FORCE:
-.PHONY: all tests unit check conformance coverage sanitize fuzz bench soak docs tidy lint format format-check install clean help ready FORCE
+.PHONY: all tests unit check vm-check conformance coverage sanitize fuzz bench soak docs tidy lint format format-check install clean help ready FORCE
 
 # Dependencies on headers, as the compiler saw them.
 -include $(shell test -d $(B) && find $(B) -name '*.d')
