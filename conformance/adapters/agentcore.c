@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "harness/adapter.h"
 
-#define WORDS_MAX 22
+#define WORDS_MAX 24
 #define START_MS  15000
 #define DELETE_MS 10000
 
@@ -49,6 +49,7 @@ static void agentcore_close(struct adapter *adapter)
 struct kind_row {
 	bool user; /* CMD as 1000:1000 */
 	const char *layer; /* --only-layer, or NULL */
+	const char *mac; /* --mac, or NULL: what the machine has */
 	bool known;
 };
 
@@ -59,6 +60,7 @@ static const struct kind_row kinds[SESSION_COUNT] = {
 	[SESSION_CAPABILITIES_ALONE] = {.known = true, .layer = "capabilities"},
 	[SESSION_NO_NEW_PRIVS_ALONE] = {.known = true, .layer = "no_new_privs", .user = true},
 	[SESSION_MAC_ALONE] = {.known = true, .layer = "mac"},
+	[SESSION_LANDLOCK_ALONE] = {.known = true, .layer = "mac", .mac = "landlock"},
 	[SESSION_RLIMITS_ALONE] = {.known = true, .layer = "rlimits"},
 };
 
@@ -151,6 +153,10 @@ static size_t run_words(const struct adapter *adapter, const struct adapter_laun
 		words[count++] = "--only-layer";
 		words[count++] = kind->layer;
 	}
+	if (kind->mac) {
+		words[count++] = "--mac";
+		words[count++] = kind->mac;
+	}
 	words[count++] = "--";
 	return count;
 }
@@ -198,6 +204,12 @@ static int start_waiting(const struct adapter_launch *launch, const char *const 
 	return status == 0 ? 0 : error_say(err, EIO, "agentcore run --detach ended with wait status 0x%x", status);
 }
 
+/* Neither another layer alone nor Landlock has one. */
+static bool wants_profile(const struct kind_row *kind)
+{
+	return !kind->mac && (!kind->layer || strcmp(kind->layer, "mac") == 0);
+}
+
 static int agentcore_start(struct adapter *adapter, const struct adapter_launch *launch, pid_t *pid, struct error *err)
 {
 	const char *words[WORDS_MAX];
@@ -206,8 +218,7 @@ static int agentcore_start(struct adapter *adapter, const struct adapter_launch 
 		bind = NULL;
 		return error_set(err, ENOMEM, "argument vector");
 	}
-	/* Another layer alone has no profile. */
-	if (!kinds[launch->kind].layer || strcmp(kinds[launch->kind].layer, "mac") == 0) {
+	if (wants_profile(&kinds[launch->kind])) {
 		struct agentcore_private *own = adapter->private_data;
 		int loaded = agentcore_profile_load(adapter, launch, bind, &own->profiles, err);
 		if (loaded < 0)

@@ -115,7 +115,7 @@ static bool oci_can_express(const struct adapter *adapter, const struct adapter_
 {
 	(void)adapter;
 	const char *why = NULL;
-	if (launch->kind == SESSION_MAC_ALONE)
+	if (launch->kind == SESSION_MAC_ALONE || launch->kind == SESSION_LANDLOCK_ALONE)
 		why = "OCI cannot express Landlock, and this kernel has no AppArmor";
 	else if (!oci_layers(launch->kind)->known)
 		why = "the control is not the runtime's";

@@ -11,15 +11,6 @@ bool status_executed(enum status status)
 	return status == STATUS_PASS || status == STATUS_FAIL || status == STATUS_XFAIL || status == STATUS_XPASS;
 }
 
-/*
- * The attribution of layers adds to what the full session shows; a runtime whose layers cannot be had one
- * by one is still judged on what happens.
- */
-static bool is_attribution(enum session_kind kind)
-{
-	return kind >= SESSION_SECCOMP_ALONE && kind <= SESSION_RLIMITS_ALONE;
-}
-
 bool case_required(const struct test_case *test_case)
 {
 	if (test_case->row->level != LEVEL_MUST || test_case->verdict.status == STATUS_NOT_APPLICABLE)
@@ -29,10 +20,12 @@ bool case_required(const struct test_case *test_case)
 	/*
 	 * A judge's own UNSUPPORTED says that this kernel has not what is asked for: nothing to demand of a runtime.  A limit
 	 * for which a runtime has no word is its caller's to enforce, as OCI has it of wall time: the counts show it.
+	 * The attribution of layers adds to what the full session shows; a runtime whose layers cannot be had one by one
+	 * is still judged on what happens.
 	 */
 	const char *why;
 	return !test_case->missing && !test_case->row->trial.load && ask_is_asked(&test_case->observed) &&
-	       ask_is_unsupported(&test_case->observed, &why) && !is_attribution(test_case->row->session);
+	       ask_is_unsupported(&test_case->observed, &why) && !session_kind_is_alone(test_case->row->session);
 }
 
 static void conclude(struct verdict *verdict, enum status status, const char *reason)

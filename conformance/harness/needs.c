@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/needs.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
@@ -13,12 +14,36 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
+#include "base/io.h"
 #include "base/signals.h"
 #include "harness/requirement.h"
 
+#define ABI_SIGNALS 6 /* include/uapi/linux/landlock.h: LANDLOCK_SCOPE_SIGNAL */
+
+static long landlock_abi(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
 static bool has_landlock(void)
 {
-	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 1;
+	return landlock_abi() >= 1;
+}
+
+/* Some kernels have it and leave it turned off; some tell a label where another module has it. */
+static bool has_apparmor(void)
+{
+	static const char *const files[] = {"/sys/module/apparmor/parameters/enabled",
+					    "/proc/self/attr/apparmor/current"};
+	_cleanup_free_ char *enabled = NULL, *label = NULL;
+	return io_read_file(AT_FDCWD, files[0], 16, &enabled, NULL) == 0 && *enabled == 'Y' &&
+	       io_read_file(AT_FDCWD, files[1], 4096, &label, NULL) == 0 && *label;
+}
+
+static bool has_signal_rules(void)
+{
+	return has_apparmor() || landlock_abi() >= ABI_SIGNALS;
 }
 
 /* A traced child with a filter that allows everything, stopped and ready to be read. */
@@ -91,6 +116,8 @@ static const struct need_row rows[] = {
 	{NEED_GCC, "/usr/bin/gcc", NULL, "/usr/bin/gcc"},
 	{NEED_GIT, "/usr/bin/git", NULL, "/usr/bin/git"},
 	{NEED_PYTHON3, "/usr/bin/python3", NULL, "/usr/bin/python3"},
+	{NEED_APPARMOR, "AppArmor in the kernel", has_apparmor, NULL},
+	{NEED_SIGNAL_RULES, "AppArmor, or Landlock ABI 6, in the kernel", has_signal_rules, NULL},
 };
 
 unsigned needs_met(bool shared_kernel)

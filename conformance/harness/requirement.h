@@ -26,6 +26,7 @@ enum session_kind {
 	SESSION_CAPABILITIES_ALONE,
 	SESSION_NO_NEW_PRIVS_ALONE, /* as uid 1000 */
 	SESSION_MAC_ALONE, /* Landlock or AppArmor, alone */
+	SESSION_LANDLOCK_ALONE, /* Landlock alone, also where there is AppArmor */
 	SESSION_RLIMITS_ALONE,
 	SESSION_BARE, /* the control: root in throwaway namespaces, nothing denied */
 	SESSION_BARE_USER, /* the same as uid and gid 1000 */
@@ -33,6 +34,9 @@ enum session_kind {
 };
 
 const char *session_kind_name(enum session_kind kind);
+
+/* One layer, all others off. */
+bool session_kind_is_alone(enum session_kind kind);
 
 /* What a case needs besides its session; what is missing makes it UNSUPPORTED with the reason. */
 enum need {
@@ -44,6 +48,8 @@ enum need {
 	NEED_GCC = 1 << 5,
 	NEED_GIT = 1 << 6,
 	NEED_PYTHON3 = 1 << 7,
+	NEED_APPARMOR = 1 << 8, /* turned on, and it labels processes */
+	NEED_SIGNAL_RULES = 1 << 9, /* AppArmor, or a Landlock that knows of signals (ABI 6) */
 };
 
 /*
@@ -96,6 +102,7 @@ struct requirement {
 	enum session_kind control; /* the session of the control; SESSION_COUNT: no control */
 	char control_probe[512]; /* request of the control where it differs from probe; "" for the same */
 	judge_function *judge;
+	bool denial; /* PASS says that it was refused; known of judge_refused */
 	/* Parameters of the judge; their meaning is the judge's. */
 	const char *fact; /* name of the fact it looks at, or NULL */
 	char expected[VERDICT_TEXT_MAX]; /* printed as "expected"; also the operand of the text judges */

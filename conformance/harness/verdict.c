@@ -28,6 +28,7 @@ static const char *const sessions[SESSION_COUNT] = {
 	[SESSION_CAPABILITIES_ALONE] = "capabilities-alone",
 	[SESSION_NO_NEW_PRIVS_ALONE] = "no-new-privs-alone",
 	[SESSION_MAC_ALONE] = "mac-alone",
+	[SESSION_LANDLOCK_ALONE] = "landlock-alone",
 	[SESSION_RLIMITS_ALONE] = "rlimits-alone",
 	[SESSION_BARE] = "bare",
 	[SESSION_BARE_USER] = "bare-user",
@@ -54,6 +55,11 @@ const char *level_name(enum level level)
 const char *session_kind_name(enum session_kind kind)
 {
 	return (size_t)kind < ARRAY_SIZE(sessions) ? sessions[kind] : "none";
+}
+
+bool session_kind_is_alone(enum session_kind kind)
+{
+	return kind >= SESSION_SECCOMP_ALONE && kind <= SESSION_RLIMITS_ALONE;
 }
 
 const char *requirement_place(const struct requirement *requirement)

@@ -37,7 +37,10 @@ static const struct {
 	{"full", SESSION_FULL},
 	{"user", SESSION_USER},
 	{"mac", SESSION_MAC_ALONE},
+	{"landlock", SESSION_LANDLOCK_ALONE},
 	{"rlimits", SESSION_RLIMITS_ALONE},
+	{"seccomp", SESSION_SECCOMP_ALONE},
+	{"capabilities", SESSION_CAPABILITIES_ALONE},
 };
 
 static const struct {
@@ -47,6 +50,7 @@ static const struct {
 	{"landlock", NEED_LANDLOCK}, {"shared-kernel", NEED_SHARED_KERNEL},
 	{"python3", NEED_PYTHON3},   {"node", NEED_NODE},
 	{"gcc", NEED_GCC},           {"git", NEED_GIT},
+	{"apparmor", NEED_APPARMOR}, {"signal-rules", NEED_SIGNAL_RULES},
 };
 
 /* Is word one of the space-separated words of list? */
@@ -138,12 +142,26 @@ static const struct judge_row *judge_of(const char *name, bool *should)
 static bool session_of(const char *name, enum session_kind *kind)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(session_rows); i++) {
-		if (strcmp(*name ? name : "full", session_rows[i].name) == 0) {
+		if (strcmp(name, session_rows[i].name) == 0) {
 			*kind = session_rows[i].kind;
 			return true;
 		}
 	}
 	return false;
+}
+
+static bool is_mac(enum session_kind session)
+{
+	return session == SESSION_MAC_ALONE || session == SESSION_LANDLOCK_ALONE;
+}
+
+/* Of the mandatory layer alone more may have to be there: other layers deny the same in another way. */
+static unsigned needs_of(const struct table *table, const struct table_line *line, enum session_kind session)
+{
+	unsigned needs = rows_needs(table_cell(table, line, "needs"));
+	if (is_mac(session))
+		needs |= rows_needs(table_cell(table, line, "alone"));
+	return session == SESSION_LANDLOCK_ALONE ? needs | NEED_LANDLOCK : needs;
 }
 
 /* What rows_add is called with, besides the table. */
@@ -152,34 +170,56 @@ struct adding {
 	const struct rows_word *words;
 };
 
-static int add(struct plan *plan, const struct table *table, const struct table_line *line, const void *context,
-	       struct error *err)
+/* One session of a line; prefix is "" for its first. */
+static int add_row(struct plan *plan, const struct table *table, const struct table_line *line,
+		   const struct adding *adding, const char *prefix, enum session_kind session, struct error *err)
 {
-	const struct adding *adding = context;
 	const struct rows_word *words = adding->words;
 	char control[sizeof(((struct requirement *)NULL)->control_probe)];
+	const char *others = is_mac(session) ? "" : table_cell(table, line, "others");
 	bool should;
 	const struct judge_row *judge = judge_of(table_cell(table, line, "judge"), &should);
-	enum session_kind session;
-	if (!judge || !session_of(table_cell(table, line, "session"), &session))
-		return error_say(err, EINVAL, "%s:%zu: no such %s", table->path, line->number,
-				 judge ? "session" : "judge");
+	if (!judge)
+		return error_say(err, EINVAL, "%s:%zu: no such judge", table->path, line->number);
 
-	struct requirement *row = plan_add(plan, adding->area, "%s", table_cell(table, line, "id"));
+	struct requirement *row =
+		plan_add(plan, adding->area, "%s%s%s", prefix, *prefix ? "." : "", table_cell(table, line, "id"));
 	row->session = session;
 	row->level = should ? LEVEL_SHOULD : LEVEL_MUST;
-	row->needs = rows_needs(table_cell(table, line, "needs"));
+	row->needs = needs_of(table, line, session);
 	row->judge = judge->judge;
+	row->denial = judge->judge == judge_refused || judge->judge == judge_absent;
 	row->number2 = judge->control_succeeds;
 	row->fact = table_cell(table, line, "fact");
 	rows_describe(row, &(struct rows_text){table_cell(table, line, "why"), table_cell(table, line, "fix"),
 					       table_cell(table, line, "tags")});
 	if (!rows_fill_in(table_cell(table, line, "probe"), words, row->probe, sizeof(row->probe)) ||
 	    !rows_fill_in(table_cell(table, line, "control"), words, control, sizeof(control)) ||
-	    !rows_fill_in(table_cell(table, line, "expected"), words, row->expected, sizeof(row->expected)))
+	    !rows_fill_in(*others ? others : table_cell(table, line, "expected"), words, row->expected,
+			  sizeof(row->expected)))
 		return error_say(err, EINVAL, "%s:%zu: a cell is too long", table->path, line->number);
 	rows_control(row, control);
 	return 0;
+}
+
+static int add(struct plan *plan, const struct table *table, const struct table_line *line, const void *context,
+	       struct error *err)
+{
+	const char *names = table_cell(table, line, "session");
+	int r = 0;
+	if (!*names)
+		return add_row(plan, table, line, context, "", SESSION_FULL, err);
+	for (const char *at = names; r == 0 && *at; at += strspn(at, " ")) {
+		enum session_kind session;
+		char name[16];
+		const int length = (int)strcspn(at, " ");
+		(void)snprintf(name, sizeof(name), "%.*s", length, at);
+		if (!session_of(name, &session))
+			return error_say(err, EINVAL, "%s:%zu: no such session", table->path, line->number);
+		r = add_row(plan, table, line, context, at == names ? "" : name, session, err);
+		at += length;
+	}
+	return r;
 }
 
 /*

@@ -4,11 +4,14 @@
  *
  *   id        after "AREA.PROFILE."
  *   profiles  "minimal standard privileged", or "*"
- *   needs     "landlock shared-kernel python3 node gcc git"; empty: none; "user-namespace": of the policy, else not asked
+ *   needs     "landlock apparmor signal-rules shared-kernel python3 node gcc git"; empty: none; "user-namespace": of the policy, else not asked
  *   judge     a name from rows.c; with a '?' behind it the row is a SHOULD
- *   session   full (also when empty), user, mac, rlimits
+ *   session   full (also when empty), user, mac, landlock, rlimits, seccomp, capabilities; of several words each makes a row: the first has the line's id,
+ *             another "WORD.ID"
  *   probe     the request; {canary}, {nofile} and the like are filled in from the words given
  *   control   empty: none; "=": the same request in the bare session; else the bare session's request
+ *   alone     as needs, for the sessions mac and landlock
+ *   others    expected in sessions other than those two, where it differs
  *   fact, expected, tags, why, fix
  */
 #ifndef SUITES_ROWS_H

@@ -134,8 +134,8 @@ static void test_kinds(void **state)
 		const char *runtime;
 		unsigned kinds; /* bit per enum session_kind */
 	} rows[] = {
-		{"agentcore", 0x7f},
-		{"crun", 0x7f & ~(1U << SESSION_MAC_ALONE)},
+		{"agentcore", 0xff},
+		{"crun", 0xff & ~(1U << SESSION_MAC_ALONE) & ~(1U << SESSION_LANDLOCK_ALONE)},
 		{"none", 1U << SESSION_FULL | 1U << SESSION_USER | 1U << SESSION_BARE | 1U << SESSION_BARE_USER},
 	};
 	struct policy policy = {.network = NETWORK_NONE};

@@ -83,6 +83,36 @@ static void the_root_follows_the_policy(void **state)
 	clear(&laid);
 }
 
+/* A line with several sessions makes a row for each; what another layer refuses may look different. */
+static void a_line_is_asked_in_each_session(void **state)
+{
+	static const struct {
+		const char *end;
+		enum session_kind session;
+		unsigned needs;
+		const char *expected;
+	} rows[] = {
+		{"standard.chmod.etc", SESSION_MAC_ALONE, NEED_APPARMOR, "EACCES|EPERM"},
+		{"standard.full.chmod.etc", SESSION_FULL, 0, "EACCES|EPERM|EROFS"},
+		{"standard.landlock.mount.bind", SESSION_LANDLOCK_ALONE, NEED_LANDLOCK, "EACCES|EPERM"},
+		{"standard.seccomp.mount.bind", SESSION_SECCOMP_ALONE, 0, "EACCES|EPERM|ENOSYS"},
+		{"standard.signal.init", SESSION_MAC_ALONE, NEED_SIGNAL_RULES, "EACCES|EPERM"},
+		{"standard.full.label.in-effect", SESSION_FULL, NEED_APPARMOR, "agentcore-* (enforce)"},
+	};
+	struct laid laid;
+	(void)state;
+	lay(&laid, PROFILE_STANDARD);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct requirement *row = find(&laid.plan, rows[i].end);
+		assert_non_null(row);
+		assert_int_equal(row->session, rows[i].session);
+		assert_int_equal(row->needs, rows[i].needs);
+		assert_string_equal(row->expected, rows[i].expected);
+	}
+	assert_null(find(&laid.plan, "standard.landlock.chmod.etc"));
+	clear(&laid);
+}
+
 static void the_number_of_descriptors_is_the_policys(void **state)
 {
 	(void)state;
@@ -159,6 +189,7 @@ int main(void)
 		cmocka_unit_test(every_request_is_filled_in),
 		cmocka_unit_test(every_denial_has_a_control),
 		cmocka_unit_test(the_root_follows_the_policy),
+		cmocka_unit_test(a_line_is_asked_in_each_session),
 		cmocka_unit_test(the_number_of_descriptors_is_the_policys),
 		cmocka_unit_test(a_workloads_script_is_there),
 		cmocka_unit_test(the_canary_is_there_and_private),
