@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "harness/attribution.h"
 #include "harness/engine.h"
 #include "harness/machine.h"
 #include "harness/progress.h"
@@ -145,6 +146,32 @@ static void take_case(void *data, const struct test_case *test_case)
 	int r = run->jsonl ? jsonl_write_result(run->jsonl, &result) : 0;
 	if (r < 0 && !run->write_error)
 		run->write_error = r;
+}
+
+static void name_kinds(unsigned kinds, const char *names[SESSION_COUNT + 1])
+{
+	size_t count = 0;
+	for (int kind = 0; kind < SESSION_COUNT; kind++)
+		if (kinds >> kind & 1)
+			names[count++] = session_kind_name((enum session_kind)kind);
+	names[count] = NULL;
+}
+
+/* Which layers deny on their own what was denied: behind all results, since only then the layers alone are judged. */
+static int write_layers(const struct run *run)
+{
+	const struct engine *engine = &run->engine;
+	int r = 0;
+	for (size_t i = 0; run->jsonl && r == 0 && i < engine->case_count; i++) {
+		const char *asked[SESSION_COUNT + 1], *denied[SESSION_COUNT + 1];
+		struct attribution attribution;
+		if (!attribution_find(engine->cases, engine->case_count, &engine->cases[i], &attribution))
+			continue;
+		name_kinds(attribution.asked, asked);
+		name_kinds(attribution.denied, denied);
+		r = jsonl_write_layers(run->jsonl, engine->cases[i].row->id, asked, denied);
+	}
+	return r;
 }
 
 static void take_job(void *data, const struct job *job)
@@ -298,7 +325,9 @@ static int execute(struct run *run, struct error *err)
 	summary->duration_us = clock_us() - since;
 	summary->breached = has_breach(&run->engine);
 	summary->conformant = !summary->breached && result == 0 && summary->executed == summary->required;
-	r = run->jsonl ? jsonl_write_summary(run->jsonl, summary) : 0;
+	r = write_layers(run);
+	if (r == 0 && run->jsonl)
+		r = jsonl_write_summary(run->jsonl, summary);
 	if (r == 0)
 		r = run->write_error;
 	if (r < 0)

@@ -93,6 +93,24 @@ int jsonl_write_result(FILE *out, const struct result *result)
 	return write_line(out, line);
 }
 
+static json_t *texts(const char *const *list)
+{
+	json_t *array = json_array();
+	for (; *list; list++)
+		(void)json_array_append_new(array, text(*list));
+	return array;
+}
+
+int jsonl_write_layers(FILE *out, const char *id, const char *const *asked, const char *const *denied)
+{
+	json_t *line = json_object();
+	(void)json_object_set_new(line, "type", json_string("layers"));
+	set_text(line, "id", id);
+	(void)json_object_set_new(line, "asked", texts(asked));
+	(void)json_object_set_new(line, "denied", texts(denied));
+	return write_line(out, line);
+}
+
 int jsonl_write_summary(FILE *out, const struct summary *summary)
 {
 	json_t *counts = json_object();

@@ -26,6 +26,8 @@ struct run_info {
 /* Each writes one line and flushes it.  0 or a negative errno. */
 int jsonl_write_run(FILE *out, const struct run_info *info);
 int jsonl_write_result(FILE *out, const struct result *result);
+/* Of a denial, which layers do it on their own: lists of names, each of them ended by NULL. */
+int jsonl_write_layers(FILE *out, const char *id, const char *const *asked, const char *const *denied);
 int jsonl_write_summary(FILE *out, const struct summary *summary);
 
 #endif

@@ -65,6 +65,10 @@ static void write_results(void)
 		summary.counts[status]++;
 		assert_int_equal(jsonl_write_result(out, &result), 0);
 	}
+	/* Readers that do not know the type pass it over. */
+	assert_int_equal(jsonl_write_layers(out, "even.standard.case0", (const char *const[]){"mac-alone", NULL},
+					    (const char *const[]){NULL}),
+			 0);
 	assert_int_equal(jsonl_write_summary(out, &summary), 0);
 	assert_int_equal(fclose(out), 0);
 }
