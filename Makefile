@@ -134,7 +134,7 @@ AGENTCORE_OBJ   := $(foreach r,base policy enforce audit oci netpolicy recipe,$(
 CONFORMANCE_OBJ := $(foreach r,base policy harness suites adapters report saboteurs conformance,$(call obj,$(r)))
 PROBE_OBJ       := $(call obj,probes)
 
-SHIM_OBJ        := $(foreach r,base shim,$(call obj,$(r))) $(foreach f,edit saboteur table table_reference table_network,$(B)/obj/conformance/saboteurs/$(f).o)
+SHIM_OBJ        := $(foreach r,base shim,$(call obj,$(r))) $(foreach f,edit saboteur table table_reference table_network table_mac,$(B)/obj/conformance/saboteurs/$(f).o)
 
 # The resolver is a program of its own: ldns brings libcrypto, which no start should pay for.
 # Static: relocating a shared libcrypto takes longer than all else that it does until it is ready.
@@ -187,7 +187,8 @@ $(B)/bench-network-rules: $(call obj,base) $(patsubst %.c,$(B)/obj/%.o,$(NETWORK
 	$(Q)$(CC) $(CFLAGS) $(PIE) $(LINK_STATIC) $^ $(AGENTCORE_LIBS) -o $@
 
 # The runtime with faults on purpose (runtime/base/fault.h): for tests, never installed.
-FAULTY_SRC := runtime/base/fault.c $(call src,netpolicy) $(call src,recipe)
+FAULTY_SRC := runtime/base/fault.c runtime/enforce/apparmor.c runtime/enforce/landlock.c runtime/policy/apparmor_profile.c runtime/policy/mac.c \
+              $(call src,netpolicy) $(call src,recipe)
 FAULTS_OBJ := $(patsubst %.c,$(B)/obj/faults/%.o,$(FAULTY_SRC))
 $(B)/obj/faults/%.o: %.c $(B)/flags | $(B)/inc/recipe/.stamp $(READY)
 	@mkdir -p $(@D)

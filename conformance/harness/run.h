@@ -21,7 +21,7 @@ enum conformance_exit {
 };
 
 #define RUN_POLICIES_MAX 16
-#define RUN_LIST_MAX     128
+#define RUN_LIST_MAX     256
 
 /*
  * Everything may be left zero but runtime (or command_prefix).  Strings are borrowed.

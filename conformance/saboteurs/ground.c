@@ -47,7 +47,7 @@ int ground_program(const struct trying *trying, enum ground ground, char path[PA
 
 /*
  * Left out unless --thorough, for time: "workloads", which a runtime that is too lax does not fail; trials, of which rows name the few
- * that they need; and the many cases of "seccomp" where the saboteur leaves the filter as it is (saboteur NULL: the good
+ * that they need; "mac", which asks of layers that no bundle has; and the many cases of "seccomp" where the saboteur leaves the filter as it is (saboteur NULL: the good
  * runtime, which is asked those too).
  */
 static bool is_left_out(const struct trying *trying, const struct saboteur *saboteur, const char *suite)
@@ -55,7 +55,7 @@ static bool is_left_out(const struct trying *trying, const struct saboteur *sabo
 	if (trying->thorough)
 		return false;
 	return strcmp(suite, "workloads") == 0 || strcmp(suite, "limits") == 0 || strcmp(suite, "network") == 0 ||
-	       (saboteur && !saboteur->seccomp && strcmp(suite, "seccomp") == 0);
+	       strcmp(suite, "mac") == 0 || (saboteur && !saboteur->seccomp && strcmp(suite, "seccomp") == 0);
 }
 
 static void choose_suites(struct run_options *run, const struct trying *trying, const struct saboteur *saboteur)

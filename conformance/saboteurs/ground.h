@@ -13,7 +13,7 @@
 #include "report/result.h"
 #include "saboteurs/saboteur.h"
 
-#define GROUND_ROWS_MAX 128
+#define GROUND_ROWS_MAX 192
 
 enum ground {
 	GROUND_SUITES, /* a good OCI runtime behind the shim, whole suites */

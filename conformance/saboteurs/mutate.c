@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/io.h"
+#include "harness/needs.h"
 #include "harness/requirement.h"
 #include "harness/run.h"
 #include "report/result.h"
@@ -249,6 +250,25 @@ static void print_unsupported(const struct trying *trying, enum ground ground, c
 			(void)printf("%-26s UNSUPPORTED  %s\n", trying->rows[i]->name, why->text);
 }
 
+/* What breaks nothing here would survive, and say nothing of the suite. */
+static void leave_out_unmet(struct trying *trying, struct score *score)
+{
+	const unsigned met = needs_met(true);
+	const size_t count = trying->count;
+	trying->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		char why[VERDICT_TEXT_MAX];
+		const struct saboteur *row = trying->rows[i];
+		if (!(row->needs & ~met)) {
+			trying->rows[trying->count++] = row;
+			continue;
+		}
+		needs_describe(row->needs & ~met, why, sizeof(why));
+		(void)printf("%-26s UNSUPPORTED  %s\n", row->name, why);
+		score->unsupported++;
+	}
+}
+
 static int try_ground(const struct trying *trying, enum ground ground, struct score *score, struct error *err)
 {
 	char program[PATH_MAX];
@@ -360,9 +380,10 @@ static int mutate(const struct trying *chosen, struct error *err)
 	if (!mkdtemp(directory))
 		return error_set(err, errno, "make a directory in /tmp");
 	trying.directory = directory;
+	leave_out_unmet(&trying, &score);
 	int r = try_all(&trying, &score, err);
 	(void)nftw(directory, remove_entry, 16, FTW_PHYS | FTW_DEPTH | FTW_MOUNT);
-	return r < 0 ? r : conclude(&trying, &score);
+	return r < 0 ? r : conclude(chosen, &score);
 }
 
 int command_mutate(int argc, char **argv)

@@ -10,7 +10,7 @@
 const struct saboteur *saboteur_at(size_t index)
 {
 	static const struct saboteur_table *const tables[] = {&saboteurs_of_bundles, &saboteurs_of_the_reference,
-							      &saboteurs_of_the_network};
+							      &saboteurs_of_the_network, &saboteurs_of_mac};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
 		if (index < tables[i]->count)

@@ -37,6 +37,8 @@ struct saboteur {
 	bool leak_descriptor; /* the shim hands a descriptor of the host's root directory on */
 	struct edit edits[SABOTEUR_EDITS_MAX];
 	const char *fault; /* instead of edits: the test build's environment, SABOTEUR_ENV_FAULT */
+	unsigned
+		needs; /* enum need (harness/requirement.h): where it is missing, the saboteur breaks nothing and is not tried */
 	/* Globs (fnmatch) on the ids of cases in profile standard, "*" crossing dots. */
 	const char *must[SABOTEUR_PATTERNS_MAX]; /* of each at least one case turns red */
 	const char *may[SABOTEUR_PATTERNS_MAX]; /* these may turn red with it, and nothing else */
@@ -52,7 +54,8 @@ struct saboteur_table {
 	size_t count;
 };
 
-extern const struct saboteur_table saboteurs_of_bundles, saboteurs_of_the_reference, saboteurs_of_the_network;
+extern const struct saboteur_table saboteurs_of_bundles, saboteurs_of_the_reference, saboteurs_of_the_network,
+	saboteurs_of_mac;
 
 /* All of them, in order: the row of that index, NULL behind the last. */
 const struct saboteur *saboteur_at(size_t index);

@@ -4,7 +4,7 @@
  *   fail:STAGE    the stage fails: every stage must fail closed
  *   skip:STAGE    the stage is left out: the suite must notice
  *   break:POINT   a point does its work badly: the suite must notice
- *   drop:ROW      a row of the network's rules is not installed: the suite must notice
+ *   drop:ROW      a row of the network's rules, or of the mandatory layer's (its path), is not installed: the suite must notice
  * In any other build fault_wished is false and costs nothing.
  */
 #ifndef BASE_FAULT_H

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 
 #define PARAMETERS "/sys/module/apparmor/parameters/enabled"
@@ -32,6 +33,14 @@ bool apparmor_enabled(void)
 
 /* --- What is loaded ------------------------------------------------------------------------------- */
 
+static bool is_enforce(const char *mode, size_t length)
+{
+	static const char enforce[] = " (enforce)";
+
+	return fault_wished("break", "apparmor-complain") ||
+	       (length == strlen(enforce) && strncmp(mode, enforce, length) == 0);
+}
+
 enum apparmor_mode apparmor_find(const char *list, const char *name)
 {
 	const size_t length = strlen(name);
@@ -39,10 +48,7 @@ enum apparmor_mode apparmor_find(const char *list, const char *name)
 	for (const char *line = list; *line; line += *line == '\n') {
 		const size_t whole = strcspn(line, "\n");
 		if (whole > length + 2 && strncmp(line, name, length) == 0 && strncmp(line + length, " (", 2) == 0)
-			return whole == length + strlen(" (enforce)") &&
-					       strncmp(line + length, " (enforce)", strlen(" (enforce)")) == 0
-				       ? APPARMOR_ENFORCE
-				       : APPARMOR_OTHER;
+			return is_enforce(line + length, whole - length) ? APPARMOR_ENFORCE : APPARMOR_OTHER;
 		line += whole;
 	}
 	return APPARMOR_MISSING;
@@ -110,12 +116,18 @@ int apparmor_confine(const char *name, struct error *err)
 {
 	char expected[LABEL_MAX], label[LABEL_MAX];
 
+	if (fault_wished("break", "apparmor-unapplied"))
+		return 0;
+	/* Another profile, whose name looks as good. */
+	(void)snprintf(expected, sizeof(expected), "%s//open", name);
+	name = fault_wished("break", "apparmor-other") ? strdupa(expected) : name;
 	if (aa_change_profile(name) < 0)
 		return error_set(err, errno, "change to AppArmor profile %s", name);
 	int r = read_label(label, err);
 	if (r < 0)
 		return r;
-	(void)snprintf(expected, sizeof(expected), "%s (enforce)", name);
+	(void)snprintf(expected, sizeof(expected), "%s (%s)", name,
+		       fault_wished("break", "apparmor-complain") ? "complain" : "enforce");
 	return strcmp(label, expected) == 0
 		       ? 0
 		       : error_say(err, EPERM, "AppArmor has this process under \"%s\", not \"%s\"", label, expected);

@@ -10,7 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
+#include "base/fault.h"
 
 /* Rights and scopes that are newer than the distribution's header; include/uapi/linux/landlock.h. */
 #define FS_REFER                   (1ULL << 13) /* ABI 2 */
@@ -42,6 +44,27 @@ int landlock_abi(void)
 	return abi > 0 ? (int)abi : 0;
 }
 
+/* In test builds: rights that nobody handles. */
+static uint64_t unhandled_rights(void)
+{
+	static const struct {
+		const char *fault;
+		uint64_t rights;
+	} rows[] = {
+		{"landlock-execute", LANDLOCK_ACCESS_FS_EXECUTE},
+		{"landlock-read", LANDLOCK_ACCESS_FS_READ_FILE},
+		{"landlock-write", LANDLOCK_ACCESS_FS_WRITE_FILE},
+		{"landlock-make", FS_MAKE},
+		{"landlock-refer", FS_REFER},
+		{"landlock-truncate", FS_TRUNCATE},
+	};
+	uint64_t rights = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		rights |= fault_wished("break", rows[i].fault) ? rows[i].rights : 0;
+	return rights;
+}
+
 /* All file rights that this ABI level knows: what is handled and not granted is refused. */
 static uint64_t handled_rights(int abi)
 {
@@ -53,14 +76,14 @@ static uint64_t handled_rights(int abi)
 		handled |= FS_TRUNCATE;
 	if (abi >= 5)
 		handled |= FS_IOCTL_DEV;
-	return handled;
+	return handled & ~unhandled_rights();
 }
 
 static uint64_t rights_of(unsigned access)
 {
 	return (access & MAC_READ ? FS_READ : 0) | (access & MAC_LIST ? LANDLOCK_ACCESS_FS_READ_DIR : 0) |
 	       (access & MAC_WRITE ? FS_WRITE : 0) | (access & MAC_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0) |
-	       (access & MAC_DEVICE ? FS_IOCTL_DEV : 0);
+	       (access & MAC_DEVICE && !fault_wished("break", "landlock-ioctl") ? FS_IOCTL_DEV : 0);
 }
 
 static int grant(int ruleset, const char *path, uint64_t rights, uint64_t handled, struct error *err)
@@ -95,7 +118,7 @@ static int create_ruleset(int abi, uint64_t handled)
 	struct ruleset_attributes attributes = {.handled_access_fs = handled};
 	size_t size = sizeof(attributes.handled_access_fs);
 
-	if (abi >= 6) {
+	if (abi >= 6 && !fault_wished("break", "landlock-scopes")) {
 		attributes.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
 		size = sizeof(attributes);
 	}
@@ -128,7 +151,7 @@ int landlock_confine(enum mac_template template_, bool writable_root, const stru
 		if (r < 0)
 			return r;
 	}
-	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+	if (!fault_wished("break", "landlock-unrestricted") && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		return error_set(err, errno, "Landlock restriction");
 	return 0;
 }

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "policy/capabilities.h"
 
 #define DIGEST_SHOWN 8 /* bytes of the digest in the mark's name */
@@ -21,7 +23,7 @@ static void put_permissions(FILE *out, unsigned access)
 	(void)fputs(access & MAC_WRITE ? "wl" : "", out);
 	(void)fputs(access & MAC_READ ? "k" : "", out);
 	/* A library that may be mapped for execution is a program as well. */
-	(void)fputs(access & MAC_EXECUTE ? "mix" : "", out);
+	(void)fputs(access & MAC_EXECUTE || fault_wished("break", "apparmor-execute") ? "mix" : "", out);
 }
 
 /* The reason of a line, unless it is that of the line before. */
@@ -91,10 +93,33 @@ static void put_rules(FILE *out, const struct policy *policy, enum mac_template 
 		if (!mac_rule_counts(rule, template_, policy))
 			continue;
 		put_reason(out, rule->why, &last);
-		const char *own = strstr(rule->text, "%s");
-		const int before = (int)(own ? own - rule->text : (ptrdiff_t)strlen(rule->text));
-		(void)fprintf(out, "  %.*s%s%s,\n", before, rule->text, own ? name : "", own ? own + 2 : "");
+		const bool denied = strncmp(rule->text, "deny ", strlen("deny ")) == 0;
+		const char *text =
+			rule->text + (denied && fault_wished("break", "apparmor-deny") ? strlen("deny ") : 0);
+		const char *own = strstr(text, "%s");
+		const int before = (int)(own ? own - text : (ptrdiff_t)strlen(text));
+		(void)fprintf(out, "  %.*s%s%s,\n", before, text, own ? name : "", own ? own + 2 : "");
 	}
+}
+
+/* In test builds: what no template grants, and a profile that grants everything. */
+static void put_faults(FILE *out)
+{
+	static const struct {
+		const char *fault, *text;
+	} rows[] = {
+		{"apparmor-network", "network,\n  capability net_raw,"},
+		{"apparmor-processes", "signal,\n  ptrace,\n  capability sys_ptrace,"},
+		{"apparmor-change", "change_profile,\n  /proc/**/attr/** w,"},
+		{"apparmor-attributes", "/** wl,"},
+		{"apparmor-other",
+		 "profile open flags=(attach_disconnected) {\n  file,\n  capability,\n  network,\n  mount,\n"
+		 "  remount,\n  umount,\n  pivot_root,\n  signal,\n  ptrace,\n  unix,\n  change_profile,\n  }"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (fault_wished("break", rows[i].fault))
+			(void)fprintf(out, "  %s\n", rows[i].text);
 }
 
 static void put_capabilities(FILE *out, uint64_t set)
@@ -130,6 +155,7 @@ static int make_body(const struct policy *policy, const struct mac_grant *grants
 	r = put_files(out, policy, template_, grants, grant_count, err);
 	put_rules(out, policy, template_, name);
 	put_capabilities(out, policy->capabilities);
+	put_faults(out);
 	bool full = ferror(out) != 0;
 	full |= fclose(out) != 0;
 	return r < 0 || !full ? r : error_set(err, ENOMEM, "AppArmor profile");
@@ -168,10 +194,12 @@ int apparmor_profile_make(const struct policy *policy, const struct mac_grant *g
 	if (asprintf(&profile->text,
 		     "# Made by agentcore from the template %s; do not edit: the mark below is a digest of the rules.\n"
 		     "abi <abi/3.0>,\n\n"
-		     "profile %s flags=(attach_disconnected,mediate_deleted) {%s\n"
+		     "profile %s flags=(attach_disconnected,mediate_deleted%s) {%s\n"
 		     "  # Nobody can enter it: where it is loaded, these rules are.\n"
 		     "  profile %s {\n  }\n}\n",
-		     policy->apparmor_profile, profile->name, body, strstr(profile->mark, "//") + 2) >= 0)
+		     policy->apparmor_profile, profile->name,
+		     fault_wished("break", "apparmor-complain") ? ",complain" : "", body,
+		     strstr(profile->mark, "//") + 2) >= 0)
 		return 0;
 	profile->text = NULL;
 	return error_set(err, ENOMEM, "AppArmor profile");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/fault.h"
 #include "policy/suggest.h"
 
 #define MINIMAL  (1U << MAC_MINIMAL)
@@ -89,6 +90,9 @@ const size_t mac_row_count = ARRAY_SIZE(mac_rows);
 
 bool mac_row_counts(const struct mac_row *row, enum mac_template template_, bool writable_root)
 {
+	if (fault_wished("drop", row->path))
+		return false;
+	writable_root |= fault_wished("break", "mac-writable-root");
 	return row->templates >> template_ & 1 && (writable_root || !row->writable_root);
 }
 
