@@ -125,10 +125,13 @@ static int furnish(int ns, const struct pool *pool, const struct uplink *uplink,
 
 	if (r < 0)
 		return r;
-	/* Before the first link: what is on by default would be on for a moment.  Rules before links, too. */
-	r = write_sysctls(ns, err);
+	/*
+	 * Both before the first link: what is on by default would be on for a moment.  Rules first: they bring the modules along whose settings
+	 * there are.
+	 */
+	r = install_rules(uplink, err);
 	if (r == 0)
-		r = install_rules(uplink, err);
+		r = write_sysctls(ns, err);
 	if (r == 0)
 		r = make_links(pool, uplink, far_end, err);
 	int left = netns_leave(&back, r < 0 ? NULL : err);
