@@ -102,20 +102,24 @@ static void plan(struct cgroup *cgroup, const struct cgroup_layout *layout, unsi
 
 /* --- Making ---------------------------------------------------------------------------------------- */
 
-/* v2: let children have the controllers.  Only ever in a directory that is ours. */
+/*
+ * v2: let children have the controllers.  Only ever in a directory that is ours.  Written also where they seem to have them: another start may be
+ * giving them just now, and the children's files come a moment after the word.
+ */
 static int enable_for_children(const char *path, unsigned controllers)
 {
-	char enabled[CGROUP_FILE_MAX + 1], text[64] = "";
+	char text[64] = "";
 	size_t used = 0;
 	_cleanup_fd_ int dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	int r = dirfd < 0 ? -errno : cgroup_read_file(dirfd, "cgroup.subtree_control", enabled);
 
-	for (int c = 0; r == 0 && c <= CGROUP_PIDS; c++) {
-		const char *name = cgroup_controller_name((enum cgroup_controller)c);
-		if (controllers & BIT(c) && !cgroup_has_word(enabled, name))
-			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s+%s", used ? " " : "", name);
+	if (dirfd < 0)
+		return -errno;
+	for (int c = 0; c <= CGROUP_PIDS; c++) {
+		if (controllers & BIT(c))
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s+%s", used ? " " : "",
+						 cgroup_controller_name((enum cgroup_controller)c));
 	}
-	return r < 0 || used == 0 ? r : io_write_file(dirfd, "cgroup.subtree_control", text);
+	return used == 0 ? 0 : io_write_file(dirfd, "cgroup.subtree_control", text);
 }
 
 static unsigned controllers_at(const struct cgroup_layout *layout, const char *parent)

@@ -302,7 +302,8 @@ static void memory_kills(void **state)
 	int status = end_of(pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	assert_int_equal(cgroup_read_events(cgroup, &events), 0);
-	assert_int_equal(events.memory_kills, 1);
+	/* Where all of it is killed, v2 counts the one that the kernel chose twice. */
+	assert_in_range(events.memory_kills, 1, layout.places[CGROUP_MEMORY].v2 ? 2 : 1);
 	assert_int_equal(cgroup_usage(cgroup, &usage), 0);
 	assert_true(usage.memory_peak_bytes > 24 << 20 && usage.memory_peak_bytes <= 32 << 20);
 	assert_int_equal(usage.swap_peak_bytes, 0);
