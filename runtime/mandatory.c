@@ -114,8 +114,8 @@ bool mandatory_say(const struct policy *policy, const struct mandatory *mandator
 			return false;
 		}
 		(void)snprintf(text, size,
-			       "Landlock ABI %d with the rules of %s, in place of AppArmor (not chmod, chown, utimes, "
-			       "setxattr)",
+			       "Landlock ABI %d with the rules of %s, in place of AppArmor (not chmod, chown, raw "
+			       "sockets)",
 			       abi, policy->apparmor_profile);
 		return true;
 	default:
