@@ -95,6 +95,14 @@ int stage_mac(struct sandbox *sandbox, struct error *err)
 	return landlock_confine(template_, !sandbox->policy->read_only_filesystem, grants, mandatory.grant_count, err);
 }
 
+int stage_label(struct sandbox *sandbox, struct error *err)
+{
+	if (mandatory_choose(sandbox->policy, sandbox->options->mac) != MANDATORY_APPARMOR)
+		return 0;
+	sandbox->label = apparmor_open_label(err);
+	return sandbox->label < 0 ? sandbox->label : 0;
+}
+
 int stage_apparmor(struct sandbox *sandbox, struct error *err)
 {
 	char name[APPARMOR_NAME_MAX];
@@ -102,7 +110,7 @@ int stage_apparmor(struct sandbox *sandbox, struct error *err)
 	if (mandatory_choose(sandbox->policy, sandbox->options->mac) != MANDATORY_APPARMOR)
 		return 0;
 	apparmor_profile_name(sandbox->policy, name);
-	return apparmor_confine(name, err);
+	return apparmor_confine(name, sandbox->label, err);
 }
 
 int stage_bounding_set(struct sandbox *sandbox, struct error *err)

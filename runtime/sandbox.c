@@ -67,6 +67,7 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 		.root = -1,
 		.sysctls = -1,
 		.slave = -1,
+		.label = -1,
 		.child_signals = -1,
 		.locked = -1,
 		.locked_inside = -1,
@@ -104,12 +105,12 @@ static void close_fd(int *fd)
 
 void sandbox_clear(struct sandbox *sandbox)
 {
-	int *fds[] = {&sandbox->state_dir,     &sandbox->ids.lock_fd, &sandbox->init_fd,
-		      &sandbox->control,       &sandbox->report,      &sandbox->control_inside,
-		      &sandbox->report_inside, &sandbox->terminal,    &sandbox->proc,
-		      &sandbox->sys,           &sandbox->root,        &sandbox->slave,
-		      &sandbox->child_signals, &sandbox->locked,      &sandbox->locked_inside,
-		      &sandbox->sysctls};
+	int *fds[] = {&sandbox->state_dir,     &sandbox->ids.lock_fd,   &sandbox->init_fd,
+		      &sandbox->control,       &sandbox->report,        &sandbox->control_inside,
+		      &sandbox->report_inside, &sandbox->terminal,      &sandbox->proc,
+		      &sandbox->sys,           &sandbox->root,          &sandbox->slave,
+		      &sandbox->label,         &sandbox->child_signals, &sandbox->locked,
+		      &sandbox->locked_inside, &sandbox->sysctls};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close_fd(fds[i]);

@@ -95,6 +95,7 @@ struct sandbox {
 	int proc, sys, root;
 	int sysctls; /* /proc/sys/user, from before it was made read-only */
 	int slave; /* of the pseudo-terminal, or -1 */
+	int label; /* CMD's: what the kernel says it is under, or -1 */
 	int child_signals; /* PID 1's signalfd for SIGCHLD */
 	int locked, locked_inside; /* pipe that ends when PID 1 is locked down, or dies: CMD's end, PID 1's end */
 	atomic_bool locked_down; /* PID 1's: that it is locked down */

@@ -23,6 +23,7 @@
 #define REMOVE     SECURITYFS "/.remove"
 #define LIST_MAX   (4 * 1024 * 1024)
 #define LABEL_MAX  512
+#define LABEL_FILE "thread-self/attr/apparmor/current"
 
 bool apparmor_enabled(void)
 {
@@ -88,10 +89,9 @@ int apparmor_check(const char *name, const char *mark, struct error *err)
 /* --- A process under it --------------------------------------------------------------------------- */
 
 /*
- * The kernel's word on the calling thread.  /proc must be what it seems: a label that is read from another file system's file says nothing
- * (CVE-2025-52881), so nothing may be mounted on the way.
+ * /proc must be what it seems: a label that is read from another file system's file says nothing (CVE-2025-52881), so nothing may be mounted on the way.
  */
-static int read_label(char label[LABEL_MAX], struct error *err)
+int apparmor_open_label(struct error *err)
 {
 	const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV};
 	struct statfs fs;
@@ -101,20 +101,24 @@ static int read_label(char label[LABEL_MAX], struct error *err)
 		return error_set(err, errno, "/proc");
 	if (fs.f_type != PROC_SUPER_MAGIC)
 		return error_say(err, EBADMSG, "/proc is no proc file system");
-	_cleanup_fd_ int fd = (int)syscall(SYS_openat2, proc, "thread-self/attr/apparmor/current", &how, sizeof(how));
-	if (fd < 0)
-		return error_set(err, errno, "/proc/thread-self/attr/apparmor/current");
-	ssize_t n = read(fd, label, LABEL_MAX - 1);
+	int fd = (int)syscall(SYS_openat2, proc, LABEL_FILE, &how, sizeof(how));
+	return fd < 0 ? error_set(err, errno, "/proc/" LABEL_FILE) : fd;
+}
+
+static int read_label(int fd, char label[LABEL_MAX], struct error *err)
+{
+	ssize_t n = pread(fd, label, LABEL_MAX - 1, 0);
+
 	if (n < 0)
-		return error_set(err, errno, "/proc/thread-self/attr/apparmor/current");
+		return error_set(err, errno, "/proc/" LABEL_FILE);
 	label[n] = '\0';
 	label[strcspn(label, "\n")] = '\0';
 	return 0;
 }
 
-int apparmor_confine(const char *name, struct error *err)
+int apparmor_confine(const char *name, int label, struct error *err)
 {
-	char expected[LABEL_MAX], label[LABEL_MAX];
+	char expected[LABEL_MAX], found[LABEL_MAX];
 
 	if (fault_wished("break", "apparmor-unapplied"))
 		return 0;
@@ -123,14 +127,14 @@ int apparmor_confine(const char *name, struct error *err)
 	name = fault_wished("break", "apparmor-other") ? strdupa(expected) : name;
 	if (aa_change_profile(name) < 0)
 		return error_set(err, errno, "change to AppArmor profile %s", name);
-	int r = read_label(label, err);
+	int r = read_label(label, found, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(expected, sizeof(expected), "%s (%s)", name,
 		       fault_wished("break", "apparmor-complain") ? "complain" : "enforce");
-	return strcmp(label, expected) == 0
+	return strcmp(found, expected) == 0
 		       ? 0
-		       : error_say(err, EPERM, "AppArmor has this process under \"%s\", not \"%s\"", label, expected);
+		       : error_say(err, EPERM, "AppArmor has this process under \"%s\", not \"%s\"", found, expected);
 }
 
 int apparmor_unload(const char *name, struct error *err)

@@ -40,9 +40,15 @@ int apparmor_unload(const char *name, struct error *err);
 int apparmor_lint(const char *text, struct error *err);
 
 /*
- * Put the calling thread under a profile, for good, and read back what the kernel has it under: another label, or a mode other than enforce, is
- * a failure.  Wants /proc of the caller's own pid namespace at /proc.  0 or a negative errno with err set.
+ * Open the kernel's word on the calling thread's label, before a filter that does not know openat2(2).  Wants /proc of the caller's own pid
+ * namespace at /proc.  A descriptor, close-on-exec, or a negative errno with err set.
  */
-int apparmor_confine(const char *name, struct error *err);
+int apparmor_open_label(struct error *err);
+
+/*
+ * Put the calling thread under a profile, for good, and read back by label (apparmor_open_label, borrowed) what the kernel has it under: another one, or a
+ * mode other than enforce, is a failure.  0 or a negative errno with err set.
+ */
+int apparmor_confine(const char *name, int label, struct error *err);
 
 #endif

@@ -138,7 +138,8 @@ static int confine_and_write(void)
 {
 	struct error err = {0};
 
-	if (apparmor_confine(NAME, &err) < 0)
+	_cleanup_fd_ int label = apparmor_open_label(&err);
+	if (label < 0 || apparmor_confine(NAME, label, &err) < 0)
 		return err.code;
 	return open(written, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 ? 200 : 0;
 }
@@ -177,8 +178,9 @@ static void without_apparmor_nothing_is_confined_in_silence(void **state)
 	(void)state;
 	if (apparmor_enabled())
 		skip();
-	assert_true(apparmor_confine(NAME, &err) < 0);
+	assert_true(apparmor_confine(NAME, -1, &err) < 0);
 	assert_non_null(strstr(err.text, NAME));
+	assert_true(apparmor_open_label(NULL) < 0);
 	assert_true(apparmor_check(NAME, MARK, NULL) < 0);
 	assert_true(apparmor_load(PROFILE(ENFORCE, "rules-0", OPEN), NULL) < 0);
 }

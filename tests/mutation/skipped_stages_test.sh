@@ -59,6 +59,8 @@ die-with-monitor has a second road: PID 1 sees its control socket end (without b
 address          link needs it: the start fails
 link             await-link waits for it, and gives up
 no-ipv6          link waits for it, and gives up
+label            apparmor reads it: the start fails
+apparmor         no AppArmor here: the saboteurs mac-apparmor-*, in the virtual machine
 await-link       a race: the link may or may not be there in time
 resolver         await-resolver waits for it, and gives up
 resolver-sockets the resolver waits for them
