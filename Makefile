@@ -275,6 +275,7 @@ coverage: all $(TESTS) $(READY)
 bench: all $(B)/agentcore-faults $(B)/bench-floor $(B)/bench-network-rules $(READY)
 	@bench/compare-start --build $(B)
 	@bench/compare-limits --build $(B)
+	@bench/compare-mac --build $(B)
 
 fuzz: $(FUZZERS) $(READY)
 	@ci/fuzz $(B) $(FUZZ_SECONDS)
