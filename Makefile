@@ -276,6 +276,7 @@ bench: all $(B)/agentcore-faults $(B)/bench-floor $(B)/bench-network-rules $(REA
 	@bench/compare-start --build $(B)
 	@bench/compare-limits --build $(B)
 	@bench/compare-mac --build $(B)
+	@bench/compare-network --build $(B)
 
 fuzz: $(FUZZERS) $(READY)
 	@ci/fuzz $(B) $(FUZZ_SECONDS)

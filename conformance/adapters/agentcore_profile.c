@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,15 +34,14 @@ static void remember(struct loaded_profiles *loaded, const char *name)
 int agentcore_profile_load(const struct adapter *adapter, const struct adapter_launch *launch, const char *bind,
 			   struct loaded_profiles *loaded, struct error *err)
 {
-	char output[1024], program[sizeof(adapter->program)];
+	char output[1024], program[sizeof(adapter->program)], policy[PATH_MAX], binds[PATH_MAX];
 	int status = 0;
 
 	if (!has_apparmor())
 		return 0;
 	(void)snprintf(program, sizeof(program), "%s", adapter->program);
-	_cleanup_free_ char *policy = strdup(launch->policy_file), *binds = strdup(bind);
-	if (!policy || !binds)
-		return error_set(err, ENOMEM, "argument vector");
+	(void)snprintf(policy, sizeof(policy), "%s", launch->policy_file);
+	(void)snprintf(binds, sizeof(binds), "%s", bind);
 	char *const argv[] = {
 		program, (char[]){"profile"}, (char[]){"load"}, (char[]){"--policy"}, policy, (char[]){"--bind"}, binds,
 		NULL};

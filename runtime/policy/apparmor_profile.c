@@ -157,7 +157,7 @@ static int make_body(const struct policy *policy, const struct mac_grant *grants
 	put_capabilities(out, policy->capabilities);
 	put_faults(out);
 	bool full = ferror(out) != 0;
-	full |= fclose(out) != 0;
+	full |= fclose(out) != 0 || !*body;
 	return r < 0 || !full ? r : error_set(err, ENOMEM, "AppArmor profile");
 }
 
