@@ -122,7 +122,8 @@ int state_write(const struct state *state, const struct state_record *record, st
 
 	say_now(now);
 	json_t *document = json_pack(
-		"{s:s, s:s*, s:s*, s:s, s:s, s:i, s:I, s:i, s:I, s:b, s:o, s:s*, s:s*, s:b, s:i, s:i, s:s*, s:s*, s:o, s:s*}",
+		"{s:s, s:s*, s:s*, s:s, s:s, s:i, s:I, s:i, s:I, s:b, s:o, s:s*, s:s*, s:b, s:i, s:i, s:s*, s:s*, s:o, "
+		"s:s*}",
 		"id", state->id, "agent_id", record->agent_id, "profile", record->profile, "status",
 		state_status_name(record->status), "started", record->started ? record->started : now, "monitor",
 		(int)record->monitor, "monitor_start", (json_int_t)start_time(record->monitor), "init",
@@ -178,14 +179,15 @@ static int read_document(struct state_record *record, struct error *err)
 	int monitor, init, detached, takes_executions, uid, gid;
 	json_int_t monitor_start, init_start;
 
-	if (json_unpack(
-		    record->document,
-		    "{s:s, s?s, s?s, s:s, s:s, s:i, s:I, s:i, s:I, s:b, s:o, s?s, s?s, s:b, s:i, s:i, s?s, s?s, s:o, s?s}",
-		    "id", &id, "agent_id", &record->agent_id, "profile", &record->profile, "status", &status, "started",
-		    &record->started, "monitor", &monitor, "monitor_start", &monitor_start, "init", &init, "init_start",
-		    &init_start, "detached", &detached, "command", &command, "cgroup", &record->cgroup, "cgroup_parent",
-		    &record->cgroup_parent, "takes_executions", &takes_executions, "uid", &uid, "gid", &gid, "cwd",
-		    &record->cwd, "rootfs", &record->rootfs, "binds", &binds, "mac", &record->mac) < 0)
+	if (json_unpack(record->document,
+			"{s:s, s?s, s?s, s:s, s:s, s:i, s:I, s:i, s:I, s:b, s:o, s?s, s?s, s:b, s:i, s:i, s?s, s?s, "
+			"s:o, s?s}",
+			"id", &id, "agent_id", &record->agent_id, "profile", &record->profile, "status", &status,
+			"started", &record->started, "monitor", &monitor, "monitor_start", &monitor_start, "init",
+			&init, "init_start", &init_start, "detached", &detached, "command", &command, "cgroup",
+			&record->cgroup, "cgroup_parent", &record->cgroup_parent, "takes_executions", &takes_executions,
+			"uid", &uid, "gid", &gid, "cwd", &record->cwd, "rootfs", &record->rootfs, "binds", &binds,
+			"mac", &record->mac) < 0)
 		return bad_record(err);
 	record->status = strcmp(status, "running") ? STATE_STARTING : STATE_RUNNING;
 	record->monitor = monitor;

@@ -157,7 +157,7 @@ static int make_body(const struct policy *policy, const struct mac_grant *grants
 	put_capabilities(out, policy->capabilities);
 	put_faults(out);
 	bool full = ferror(out) != 0;
-	full |= fclose(out) != 0 || !*body;
+	full |= fclose(out) != 0;
 	return r < 0 || !full ? r : error_set(err, ENOMEM, "AppArmor profile");
 }
 
@@ -187,8 +187,8 @@ int apparmor_profile_make(const struct policy *policy, const struct mac_grant *g
 	*profile = (struct apparmor_profile){0};
 	apparmor_profile_name(policy, profile->name);
 	int r = make_body(policy, grants, grant_count, profile->name, &body, err);
-	if (r < 0)
-		return r;
+	if (r < 0 || !body)
+		return r < 0 ? r : error_set(err, ENOMEM, "AppArmor profile");
 	make_mark(profile, body);
 	/* attach_disconnected: descriptors handed in lie outside the sandbox's root.  mediate_deleted: a removed file keeps its rules. */
 	if (asprintf(&profile->text,
