@@ -204,7 +204,10 @@ static int act(const struct verb_options *from, struct run_options *options, str
 	int r = target_open(from, from->id, &target, err);
 	if (r < 0)
 		return r;
-	r = complete(from, &target, options, err);
+	/* One that is starting has no policy to read yet. */
+	r = target_must_run(&target, err);
+	if (r == 0)
+		r = complete(from, &target, options, err);
 	if (r == 0)
 		r = check_audit(&target, options, err);
 	int status = r == 0 ? execute(options, &target, err) : EXIT_RUNTIME_FAILED;

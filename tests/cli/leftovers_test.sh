@@ -13,9 +13,9 @@ picture() {
 	find "$state" | sort
 }
 
-# How many processes run "sleep WORD", inside or outside.
+# How many processes run "sleep WORD", inside or outside; the brackets keep grep from counting itself.
 sleepers() {
-	cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -cx "$1"
+	cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -cx "[${1:0:1}]${1:1}"
 }
 
 gone() {
