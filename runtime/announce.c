@@ -50,7 +50,7 @@ static int write_state(const struct sandbox *sandbox, struct error *err)
 		.gid = options->gid,
 		.cwd = options->cwd,
 		.rootfs = options->rootfs,
-		.mac = mandatory_name(mandatory_choose(sandbox->policy, options->mac)),
+		.mac = mandatory_name(sandbox->mandatory),
 		.binds = binds,
 		.bind_count = options->bind_count,
 	};

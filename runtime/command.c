@@ -87,7 +87,7 @@ int stage_mac(struct sandbox *sandbox, struct error *err)
 	const struct mandatory mandatory = run_options_mandatory(sandbox->options, grants);
 	enum mac_template template_;
 
-	if (mandatory_choose(sandbox->policy, mandatory.wish) != MANDATORY_LANDLOCK)
+	if (sandbox->mandatory != MANDATORY_LANDLOCK)
 		return 0;
 	int r = mac_template_from_name(&template_, sandbox->policy->apparmor_profile, err);
 	if (r < 0)
@@ -97,7 +97,7 @@ int stage_mac(struct sandbox *sandbox, struct error *err)
 
 int stage_label(struct sandbox *sandbox, struct error *err)
 {
-	if (mandatory_choose(sandbox->policy, sandbox->options->mac) != MANDATORY_APPARMOR)
+	if (sandbox->mandatory != MANDATORY_APPARMOR)
 		return 0;
 	sandbox->label = apparmor_open_label(err);
 	return sandbox->label < 0 ? sandbox->label : 0;
@@ -107,7 +107,7 @@ int stage_apparmor(struct sandbox *sandbox, struct error *err)
 {
 	char name[APPARMOR_NAME_MAX];
 
-	if (mandatory_choose(sandbox->policy, sandbox->options->mac) != MANDATORY_APPARMOR)
+	if (sandbox->mandatory != MANDATORY_APPARMOR)
 		return 0;
 	apparmor_profile_name(sandbox->policy, name);
 	return apparmor_confine(name, sandbox->label, err);

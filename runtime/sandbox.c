@@ -53,6 +53,7 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 	*sandbox = (struct sandbox){
 		.options = options,
 		.policy = &options->policy,
+		.mandatory = mandatory_choose(&options->policy, options->mac),
 		.state_dir = -1,
 		.ids = {.lock_fd = -1},
 		.rootfs = {.dev = -1},

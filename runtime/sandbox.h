@@ -66,6 +66,8 @@ struct sandbox {
 	const struct run_options *options;
 	const struct policy *policy;
 	struct rootfs_spec spec;
+	enum mandatory_module
+		mandatory; /* decided by the monitor: inside, what tells of AppArmor is not the host's any more */
 	struct limits limits; /* in force: the smaller of both tiers; of a detached one, the container's */
 
 	cpu_set_t processors; /* those that the caller may use: CMD gets them back */

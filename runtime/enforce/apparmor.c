@@ -118,13 +118,15 @@ static int read_label(int fd, char label[LABEL_MAX], struct error *err)
 
 int apparmor_confine(const char *name, int label, struct error *err)
 {
-	char expected[LABEL_MAX], found[LABEL_MAX];
+	char expected[LABEL_MAX], found[LABEL_MAX], other[LABEL_MAX];
 
 	if (fault_wished("break", "apparmor-unapplied"))
 		return 0;
-	/* Another profile, whose name looks as good. */
-	(void)snprintf(expected, sizeof(expected), "%s//open", name);
-	name = fault_wished("break", "apparmor-other") ? strdupa(expected) : name;
+	if (fault_wished("break", "apparmor-other")) {
+		/* Another profile, whose name looks as good. */
+		(void)snprintf(other, sizeof(other), "%s//open", name);
+		name = other;
+	}
 	if (aa_change_profile(name) < 0)
 		return error_set(err, errno, "change to AppArmor profile %s", name);
 	int r = read_label(label, found, err);
