@@ -118,7 +118,7 @@ static int read_label(int fd, char label[LABEL_MAX], struct error *err)
 
 int apparmor_confine(const char *name, int label, struct error *err)
 {
-	char expected[LABEL_MAX], found[LABEL_MAX], other[LABEL_MAX];
+	char expected[LABEL_MAX], found[LABEL_MAX], other[LABEL_MAX / 2];
 
 	if (fault_wished("break", "apparmor-unapplied"))
 		return 0;
