@@ -36,7 +36,7 @@ static int load(const struct run_options *options, struct error *err)
 		r = profile_store(&options->policy, PROFILE_STORE_DEFAULT, "apparmor", "profile", profile.text, path,
 				  sizeof(path), err);
 		if (r == 0)
-			r = apparmor_load(profile.text, err);
+			r = apparmor_load(profile.text, profile.mark, err);
 		/* By what the kernel says, not by the parser's exit status. */
 		if (r == 0)
 			r = apparmor_check(profile.name, profile.mark, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enforce/apparmor.h"
+#include "enforce/apparmor_parser.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,18 +56,45 @@ enum apparmor_mode apparmor_find(const char *list, const char *name)
 	return APPARMOR_MISSING;
 }
 
+bool apparmor_other_mark(const char **at, const char *mark, char *name, size_t size)
+{
+	/* NAME//rules-, as in the mark itself. */
+	const size_t prefix = (size_t)(strrchr(mark, '-') - mark) + 1;
+
+	while (**at) {
+		const char *line = *at;
+		const size_t whole = strcspn(line, "\n"), length = strcspn(line, " \n");
+		*at += whole + (line[whole] == '\n');
+		if (length < prefix || strncmp(line, mark, prefix) != 0 ||
+		    (length == strlen(mark) && strncmp(line, mark, length) == 0))
+			continue;
+		(void)snprintf(name, size, "%.*s", (int)length, line);
+		return true;
+	}
+	return false;
+}
+
 #define LOAD_HINT "load it: agentcore profile load, with the same --policy or --profile, --network and --bind"
+
+static int read_list(char **list, struct error *err)
+{
+	int r = io_read_file(AT_FDCWD, PROFILES, LIST_MAX, list, NULL);
+
+	if (r == 0)
+		return 0;
+	(void)error_set(err, -r, "list of AppArmor's profiles, %s", PROFILES);
+	(void)error_hint(err, "mount securityfs there: mount -t securityfs none /sys/kernel/security");
+	return r;
+}
 
 int apparmor_check(const char *name, const char *mark, struct error *err)
 {
 	_cleanup_free_ char *list = NULL;
-	int r = io_read_file(AT_FDCWD, PROFILES, LIST_MAX, &list, NULL);
+	char other[LABEL_MAX];
+	int r = read_list(&list, err);
 
-	if (r < 0) {
-		(void)error_set(err, -r, "list of AppArmor's profiles, %s", PROFILES);
-		(void)error_hint(err, "mount securityfs there: mount -t securityfs none /sys/kernel/security");
+	if (r < 0)
 		return r;
-	}
 	switch (apparmor_find(list, name)) {
 	case APPARMOR_MISSING:
 		(void)error_say(err, ENOENT, "AppArmor profile %s is not loaded", name);
@@ -79,7 +107,8 @@ int apparmor_check(const char *name, const char *mark, struct error *err)
 	default:
 		break;
 	}
-	if (apparmor_find(list, mark) == APPARMOR_ENFORCE)
+	const char *at = list;
+	if (apparmor_find(list, mark) == APPARMOR_ENFORCE && !apparmor_other_mark(&at, mark, other, sizeof(other)))
 		return 0;
 	(void)error_say(err, ESTALE, "AppArmor profile %s is loaded with rules other than this policy's", name);
 	(void)error_hint(err, LOAD_HINT "; give sandboxes that differ an agent_id each");
@@ -137,6 +166,20 @@ int apparmor_confine(const char *name, int label, struct error *err)
 	return strcmp(found, expected) == 0
 		       ? 0
 		       : error_say(err, EPERM, "AppArmor has this process under \"%s\", not \"%s\"", found, expected);
+}
+
+int apparmor_load(const char *text, const char *mark, struct error *err)
+{
+	_cleanup_free_ char *list = NULL;
+	char other[LABEL_MAX];
+	int r = apparmor_parser_load(text, err);
+
+	if (r == 0)
+		r = read_list(&list, err);
+	/* Until they are gone apparmor_check refuses. */
+	for (const char *at = list; r == 0 && apparmor_other_mark(&at, mark, other, sizeof(other));)
+		r = apparmor_unload(other, err);
+	return r;
 }
 
 int apparmor_unload(const char *name, struct error *err)

@@ -25,13 +25,22 @@ enum apparmor_mode {
 enum apparmor_mode apparmor_find(const char *list, const char *name);
 
 /*
- * Are a profile and its mark (policy/apparmor_profile.h) in the kernel, both to be enforced?  0; -ENOENT (not loaded), -ESTALE (loaded with other rules),
+ * The next name of the list, from *at on, that is another mark of the profile that mark belongs to: the kernel keeps the children of a profile that is
+ * replaced.  False: there is none.  Pure.
+ */
+bool apparmor_other_mark(const char **at, const char *mark, char *name, size_t size);
+
+/*
+ * Are a profile and its mark (policy/apparmor_profile.h), and no other, in the kernel, both to be enforced?  0; -ENOENT (not loaded), -ESTALE (loaded with other rules),
  * -EPERM (loaded, and not enforced); or a negative errno when the list cannot be read; with err set and a hint.
  */
 int apparmor_check(const char *name, const char *mark, struct error *err);
 
-/* Compile text and put it into the kernel, in place of a profile of the same name; by apparmor_parser.  0 or a negative errno with the parser's words. */
-int apparmor_load(const char *text, struct error *err);
+/*
+ * Compile text and put it into the kernel, in place of a profile of the same name; by apparmor_parser.  Then take away the marks of what was there before.  0 or a
+ * negative errno with the parser's words.
+ */
+int apparmor_load(const char *text, const char *mark, struct error *err);
 
 /* Take a profile and its children out of the kernel.  Whoever is under it is unconfined then.  0, -ENOENT, or another negative errno with err set. */
 int apparmor_unload(const char *name, struct error *err);

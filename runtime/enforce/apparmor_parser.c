@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* apparmor_parser(8), which reads a profile from its standard input. */
 #include "enforce/apparmor.h"
+#include "enforce/apparmor_parser.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,7 +96,7 @@ static int run_parser(char *const argv[], const char *text, struct error *err)
 	return -EINVAL;
 }
 
-int apparmor_load(const char *text, struct error *err)
+int apparmor_parser_load(const char *text, struct error *err)
 {
 	/* Replace, and neither read nor write a cache: what is loaded is this text. */
 	char *const argv[] = {(char[]){PARSER}, (char[]){"--replace"}, (char[]){"--skip-cache"}, NULL};

@@ -64,6 +64,21 @@ static void the_list_is_read_by_whole_names(void **state)
 	assert_int_equal(apparmor_find("", "a"), APPARMOR_MISSING);
 }
 
+static void other_marks_are_found(void **state)
+{
+	static const char list[] = "a (enforce)\na//rules-1 (enforce)\na//rules-2 (complain)\nab//rules-3 (enforce)\n"
+				   "a//rules-11 (enforce)\na//open (enforce)";
+	const char *at = list;
+	char name[32];
+
+	(void)state;
+	assert_true(apparmor_other_mark(&at, "a//rules-1", name, sizeof(name)));
+	assert_string_equal(name, "a//rules-2");
+	assert_true(apparmor_other_mark(&at, "a//rules-1", name, sizeof(name)));
+	assert_string_equal(name, "a//rules-11");
+	assert_false(apparmor_other_mark(&at, "a//rules-1", name, sizeof(name)));
+}
+
 /* --- The parser, which needs no kernel --------------------------------------------------------------------------- */
 
 static void the_parser_takes_every_golden_profile(void **state)
@@ -99,11 +114,11 @@ static void the_parsers_words_are_in_the_error(void **state)
 
 /* --- In the kernel -------------------------------------------------------------------------------- */
 
-static void load(const char *text)
+static void load(const char *text, const char *mark)
 {
 	struct error err = {0};
 
-	if (apparmor_load(text, &err) < 0)
+	if (apparmor_load(text, mark, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -122,10 +137,14 @@ static void what_is_loaded_is_looked_at(void **state)
 	if (!apparmor_enabled())
 		skip();
 	assert_check(MARK, -ENOENT, "is not loaded");
-	load(PROFILE(ENFORCE, "rules-0", OPEN));
+	load(PROFILE(ENFORCE, "rules-0", OPEN), MARK);
 	assert_check(MARK, 0, NULL);
 	assert_check(NAME "//rules-1", -ESTALE, "other than this policy's");
-	load(PROFILE(ENFORCE ",complain", "rules-0", OPEN));
+	/* The kernel keeps the children of what is replaced: the old mark must not speak for the new rules. */
+	load(PROFILE(ENFORCE, "rules-1", OPEN), NAME "//rules-1");
+	assert_check(MARK, -ESTALE, "other than this policy's");
+	assert_check(NAME "//rules-1", 0, NULL);
+	load(PROFILE(ENFORCE ",complain", "rules-0", OPEN), MARK);
 	assert_check(MARK, -EPERM, "not enforced");
 	assert_int_equal(apparmor_unload(NAME, NULL), 0);
 	assert_check(MARK, -ENOENT, "is not loaded");
@@ -159,11 +178,11 @@ static void who_is_confined_is_refused(void **state)
 		skip();
 	/* The control. */
 	assert_true(open(refused, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0);
-	load(PROFILE(ENFORCE, "rules-0", OPEN "  deny /tmp/agentcore-unit-refused w,\n"));
+	load(PROFILE(ENFORCE, "rules-0", OPEN "  deny /tmp/agentcore-unit-refused w,\n"), MARK);
 	assert_int_equal(writing(allowed), 0);
 	assert_int_equal(writing(refused), 200);
 	/* In complain mode it would be let through: the label read back says so. */
-	load(PROFILE(ENFORCE ",complain", "rules-0", OPEN "  deny /tmp/agentcore-unit-refused w,\n"));
+	load(PROFILE(ENFORCE ",complain", "rules-0", OPEN "  deny /tmp/agentcore-unit-refused w,\n"), MARK);
 	assert_int_equal(writing(refused), EPERM);
 	assert_int_equal(apparmor_unload(NAME, NULL), 0);
 	assert_int_equal(writing(allowed), ENOENT);
@@ -182,13 +201,14 @@ static void without_apparmor_nothing_is_confined_in_silence(void **state)
 	assert_non_null(strstr(err.text, NAME));
 	assert_true(apparmor_open_label(NULL) < 0);
 	assert_true(apparmor_check(NAME, MARK, NULL) < 0);
-	assert_true(apparmor_load(PROFILE(ENFORCE, "rules-0", OPEN), NULL) < 0);
+	assert_true(apparmor_load(PROFILE(ENFORCE, "rules-0", OPEN), MARK, NULL) < 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_list_is_read_by_whole_names),
+		cmocka_unit_test(other_marks_are_found),
 		cmocka_unit_test(the_parser_takes_every_golden_profile),
 		cmocka_unit_test(the_parsers_words_are_in_the_error),
 		cmocka_unit_test(what_is_loaded_is_looked_at),
