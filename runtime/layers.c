@@ -92,6 +92,13 @@ static void say_network(const struct policy *policy, const struct limits *limits
 			       limits->value[LIMIT_NETWORK_REQUESTS]);
 }
 
+static void say_filesystem(const struct policy *policy, struct layer_state *state)
+{
+	(void)snprintf(state->detail, sizeof(state->detail), "root %s, private /tmp and /workspace%s",
+		       policy->read_only_filesystem ? "read-only" : "writable in a private overlay",
+		       mac_written_executes(policy) ? "" : " (noexec)");
+}
+
 void layer_state(enum layer layer, const struct policy *policy, const struct limits *limits,
 		 const struct cgroup_layout *cgroups, const struct mandatory *mandatory, struct layer_state *state)
 {
@@ -104,8 +111,7 @@ void layer_state(enum layer layer, const struct policy *policy, const struct lim
 						      : "the policy asks for none; clone3 is ENOSYS");
 		break;
 	case LAYER_FILESYSTEM:
-		(void)snprintf(state->detail, sizeof(state->detail), "root %s, private /tmp and /workspace",
-			       policy->read_only_filesystem ? "read-only" : "writable in a private overlay");
+		say_filesystem(policy, state);
 		break;
 	case LAYER_CAPABILITIES:
 		say_capabilities(policy, state);

@@ -87,6 +87,7 @@ void sandbox_init(struct sandbox *sandbox, const struct run_options *options)
 		.shift_owners = sandbox_has_user_namespace(sandbox),
 		.binds = options->binds,
 		.bind_count = options->bind_count,
+		.noexec = root_kind(sandbox) != ROOTFS_BARE && !mac_written_executes(&options->policy),
 		.scratch = -1,
 		.uid = options->uid,
 		.gid = options->gid,

@@ -144,8 +144,9 @@ int ground_run(const struct trying *trying, enum ground ground, const char *prog
 	struct run_options run = {
 		.runtime = program,
 		.adapter = ground == GROUND_FAULTS ? "agentcore" : "oci",
-		.profiles = {trying->profile},
-		.profile_count = 1,
+		/* What the minimal profile alone denies; the filters choose it where a saboteur names it. */
+		.profiles = {trying->profile, PROFILE_MINIMAL},
+		.profile_count = ground == GROUND_FAULTS && trying->profile != PROFILE_MINIMAL ? 2 : 1,
 		.jsonl = file,
 		/* Any other sandbox of the machine that ends would clear up behind the broken one. */
 		.state_root = state,

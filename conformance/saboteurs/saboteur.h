@@ -39,7 +39,7 @@ struct saboteur {
 	const char *fault; /* instead of edits: the test build's environment, SABOTEUR_ENV_FAULT */
 	unsigned
 		needs; /* enum need (harness/requirement.h): where it is missing, the saboteur breaks nothing and is not tried */
-	/* Globs (fnmatch) on the ids of cases in profile standard, "*" crossing dots. */
+	/* Globs (fnmatch) on the ids of cases in profile standard (with a fault: in minimal too), "*" crossing dots. */
 	const char *must[SABOTEUR_PATTERNS_MAX]; /* of each at least one case turns red */
 	const char *may[SABOTEUR_PATTERNS_MAX]; /* these may turn red with it, and nothing else */
 	/*

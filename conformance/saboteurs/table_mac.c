@@ -10,6 +10,7 @@
 /* clang-format off */
 #define M(id) "mac.standard." id
 #define K(id) "mac.standard.landlock." id
+#define MINIMAL(id) "mac.minimal." id
 
 static const struct saboteur rows[] = {
 	/* --- Landlock --- */
@@ -51,6 +52,10 @@ static const struct saboteur rows[] = {
 	{.name = "mac-writable-root", .breaks = "the rows of a writable root count where it is read-only", .fault = "break:mac-writable-root",
 	 .must = {M("write-etc-passwd"), M("make.usr.create"), M("read-root-.bashrc")},
 	 .green = {M("make.slash.create"), M("mount.tmpfs"), M("works.tmp.create")}},
+
+	{.name = "mac-written-executes", .breaks = "under minimal, a library that was written can be mapped", .fault = "break:written-executes",
+	 .must = {"filesystem.minimal.mount.flags.*.noexec"},
+	 .green = {MINIMAL("execute.tmp"), MINIMAL("full.map.dev-shm"), MINIMAL("write-etc-passwd")}},
 
 	/* --- AppArmor --- */
 	{.name = "mac-apparmor-complain", .breaks = "the profile only complains", .fault = "break:apparmor-complain", .needs = NEED_APPARMOR,

@@ -147,7 +147,8 @@ int landlock_confine(enum mac_template template_, bool writable_root, const stru
 			return r;
 	}
 	for (size_t i = 0; i < grant_count; i++) {
-		int r = grant(ruleset, grants[i].path, rights_of(mac_grant_access(&grants[i])), handled, err);
+		int r = grant(ruleset, grants[i].path, rights_of(mac_grant_access(&grants[i], template_)), handled,
+			      err);
 		if (r < 0)
 			return r;
 	}

@@ -39,6 +39,7 @@ struct rootfs_spec {
 	bool shift_owners; /* there is a user namespace to shift them into */
 	const struct bind *binds;
 	size_t bind_count;
+	bool noexec; /* nothing that is written inside can be executed: its mounts are noexec, but never those of a writable root */
 	int scratch; /* the file system of all writable places, detached, not owned; -1: ROOTFS_BARE has a tmpfs of its own */
 	bool resolver; /* /etc/resolv.conf names 127.0.0.53 */
 	uid_t uid; /* owner of /workspace, inside */

@@ -191,7 +191,11 @@ static int collect_bind(const struct rootfs_spec *spec, const struct bind *bind,
 	if (bind->writable && st.st_uid == 0 && !bind->root_owned)
 		return refuse_root_owned("--bind source", bind->source, err);
 
-	uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (bind->writable ? 0 : MOUNT_ATTR_RDONLY);
+	uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+	if (!bind->writable)
+		attributes |= MOUNT_ATTR_RDONLY;
+	else if (spec->noexec)
+		attributes |= MOUNT_ATTR_NOEXEC;
 	int fd = -1;
 	/* In the bare root nothing but the layer under test may hold: a setuid program stays one. */
 	int r = mount_clone(AT_FDCWD, bind->source, true, spec->kind == ROOTFS_BARE ? 0 : attributes, &fd, err);

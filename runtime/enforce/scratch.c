@@ -15,6 +15,11 @@
 
 #define PLAIN (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
+static uint64_t attributes_of_places(const struct rootfs_spec *spec)
+{
+	return PLAIN | (spec->noexec ? MOUNT_ATTR_NOEXEC : 0);
+}
+
 /* Where the layer of the file system is off, nothing but the layer under test shall hold: no quota. */
 static int take_scratch(const struct rootfs_spec *spec, int *tree, struct error *err)
 {
@@ -34,18 +39,18 @@ static int make_directory(int scratch, const char *name, mode_t mode, uid_t uid,
 	return 0;
 }
 
-/* A clone of one directory of the scratch file system, attached at path. */
-static int attach_directory(int scratch, const char *name, int root, const char *path, bool optional, struct error *err)
+/* A root that was given need not have the place. */
+static int attach_workspace(const struct rootfs_spec *spec, int scratch, int root, struct error *err)
 {
 	_cleanup_fd_ int tree = -1;
 
-	if (optional) {
-		_cleanup_fd_ int there = mount_open_inside(root, path);
+	if (spec->kind == ROOTFS_DIRECTORY) {
+		_cleanup_fd_ int there = mount_open_inside(root, "workspace");
 		if (there == -ENOENT)
 			return 0;
 	}
-	int r = mount_clone(scratch, name, false, PLAIN, &tree, err);
-	return r < 0 ? r : mount_attach_inside(tree, root, path, true, false, err);
+	int r = mount_clone(scratch, "workspace", false, attributes_of_places(spec), &tree, err);
+	return r < 0 ? r : mount_attach_inside(tree, root, "workspace", true, false, err);
 }
 
 /* An overlay over tree: reads come from it, writes go to the scratch file system. */
@@ -86,7 +91,7 @@ static int attach_places(const struct rootfs_spec *spec, const struct rootfs *ro
 		if (rootfs->trees[i].overlay)
 			r = attach_overlay(scratch, &rootfs->trees[i], i, root, err);
 	if (r == 0)
-		r = attach_directory(scratch, "workspace", root, "workspace", spec->kind == ROOTFS_DIRECTORY, err);
+		r = attach_workspace(spec, scratch, root, err);
 	return r;
 }
 
@@ -103,7 +108,7 @@ int scratch_attach(const struct rootfs_spec *spec, const struct rootfs *rootfs, 
 	if (r == 0)
 		r = attach_places(spec, rootfs, scratch, root, err);
 	if (r == 0)
-		r = mount_clone(scratch, "tmp", false, PLAIN, &tmp, err);
+		r = mount_clone(scratch, "tmp", false, attributes_of_places(spec), &tmp, err);
 	if (r < 0)
 		return r;
 

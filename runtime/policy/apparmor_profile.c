@@ -77,7 +77,7 @@ static int put_files(FILE *out, const struct policy *policy, enum mac_template t
 		if (r < 0)
 			return r;
 		put_reason(out, "binds of the command line", &last);
-		put_place(out, grants[i].path, mac_grant_access(&grants[i]));
+		put_place(out, grants[i].path, mac_grant_access(&grants[i], template_));
 	}
 	return 0;
 }

@@ -96,9 +96,16 @@ bool mac_row_counts(const struct mac_row *row, enum mac_template template_, bool
 	return row->templates >> template_ & 1 && (writable_root || !row->writable_root);
 }
 
-unsigned mac_grant_access(const struct mac_grant *grant)
+static bool written_executes(enum mac_template template_)
 {
-	return MAC_READ | MAC_EXECUTE | (grant->writable ? MAC_WRITE : 0u);
+	return template_ != MAC_MINIMAL || fault_wished("break", "written-executes");
+}
+
+unsigned mac_grant_access(const struct mac_grant *grant, enum mac_template template_)
+{
+	if (!grant->writable)
+		return MAC_READ | MAC_EXECUTE;
+	return MAC_READ | MAC_WRITE | (written_executes(template_) ? MAC_EXECUTE : 0u);
 }
 
 /* --- What is no file ------------------------------------------------------------------------------ */
@@ -211,4 +218,11 @@ int mac_template_from_name(enum mac_template *template_, const char *name, struc
 	int r = error_say(err, EINVAL, "\"%s\" is not an AppArmor template", name);
 	suggest_hint(&suggestion, err, "use agentcore-minimal, agentcore-standard, docker-default or unconfined");
 	return r;
+}
+
+bool mac_written_executes(const struct policy *policy)
+{
+	enum mac_template template_;
+
+	return mac_template_from_name(&template_, policy->apparmor_profile, NULL) == 0 && written_executes(template_);
 }

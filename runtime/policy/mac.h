@@ -48,7 +48,15 @@ struct mac_grant {
 	const char *path;
 	bool writable;
 };
-unsigned mac_grant_access(const struct mac_grant *grant);
+
+/* What the grant comes to under the template: enum mac_access. */
+unsigned mac_grant_access(const struct mac_grant *grant, enum mac_template template_);
+
+/*
+ * May what is written in the writable places be executed?  Where it may not, they are mounted noexec as well: Landlock refuses execve(2), but
+ * not that a library is mapped.
+ */
+bool mac_written_executes(const struct policy *policy);
 
 /*
  * What is no file: rules for AppArmor alone.  Each says what Landlock does about it, and which layer stands in where Landlock can do nothing: the

@@ -71,6 +71,17 @@ run "$agentcore" run --network none --bind "$scratch/shared:/shared:ro" -- /bin/
 expect "--bind" 0 '^data$'
 run "$agentcore" run --network none --bind "$scratch/shared:/shared:ro" -- /bin/sh -c 'echo x >/shared/file'
 expect "--bind with ro cannot be written" 2
+# Under minimal what can be written is not executed, a bind neither: not by execve, not by the dynamic linker.
+cp /bin/true "$scratch/shared/program" && cp "$(ldconfig -p | sed -n 's/.*libm\.so\.6 .*x86-64.* => //p' | head -1)" "$scratch/shared/library"
+chown -R 1234:1234 "$scratch/shared"
+# shellcheck disable=SC2016  # for the shell inside
+in_bind='/shared/program && echo executed; LD_PRELOAD=/shared/library /bin/true 2>&1 | grep -q "cannot be preloaded" && echo refused || echo mapped'
+run "$agentcore" run --profile standard --network none --bind "$scratch/shared:/shared:rw" -- /bin/sh -c "$in_bind"
+expect "what a bind holds is executed" 0 '^executed$' && expect "and mapped" 0 '^mapped$'
+run "$agentcore" run --profile minimal --network none --bind "$scratch/shared:/shared:rw" -- /bin/sh -c "$in_bind"
+expect "under minimal, what can be written is not mapped" 0 '^refused$' && expect "and not executed" 0 'program: Permission denied'
+run "$agentcore" run --profile minimal --network none --bind "$scratch/shared:/shared:ro" -- /bin/sh -c "$in_bind"
+expect "but where it is read-only" 0 '^executed$'
 for profile in minimal standard privileged; do
 	run "$agentcore" run --profile "$profile" --network none -- /bin/sh -c 'echo alive'
 	expect "the $profile profile starts" 0 '^alive$'

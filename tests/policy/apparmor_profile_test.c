@@ -29,6 +29,7 @@ static const struct golden {
 } goldens[] = {
 	{"minimal.profile", PROFILE_MINIMAL, NULL, NETWORK_NONE, 0},
 	{"minimal-network.profile", PROFILE_MINIMAL, NULL, NETWORK_RESTRICTED, 0},
+	{"minimal-binds.profile", PROFILE_MINIMAL, NULL, NETWORK_NONE, 2},
 	{"standard.profile", PROFILE_STANDARD, NULL, NETWORK_RESTRICTED, 0},
 	{"standard-binds.profile", PROFILE_STANDARD, NULL, NETWORK_RESTRICTED, 2},
 	{"privileged.profile", PROFILE_PRIVILEGED, NULL, NETWORK_FULL, 0},
@@ -137,9 +138,9 @@ static void the_mark_is_of_the_rules(void **state)
 	struct apparmor_profile one, again, other;
 
 	(void)state;
-	make(&goldens[2], &one);
-	make(&goldens[2], &again);
-	make(&goldens[3], &other);
+	make(&goldens[3], &one);
+	make(&goldens[3], &again);
+	make(&goldens[4], &other);
 	assert_string_equal(one.name, "agentcore-default-standard");
 	assert_string_equal(one.name, other.name);
 	assert_string_equal(one.mark, again.mark);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
 
@@ -137,6 +138,28 @@ static void test_mac_rows(void **state)
 	assert_int_equal(granted(MAC_STANDARD, "/home"), 0);
 }
 
+/* What minimal lets be written is not executed: not in the rows, not in a bind, and not through the mounts. */
+static void test_written_or_executed(void **state)
+{
+	const struct mac_grant read = {"/data", false}, write = {"/data", true};
+
+	(void)state;
+	for (enum mac_template i = MAC_MINIMAL; i < MAC_TEMPLATE_COUNT; i++) {
+		const unsigned execute = i == MAC_MINIMAL ? 0 : MAC_EXECUTE;
+		struct policy policy;
+		policy_defaults(&policy, PROFILE_STANDARD);
+		(void)snprintf(policy.apparmor_profile, sizeof(policy.apparmor_profile), "%s", mac_template_name(i));
+		assert_int_equal(mac_written_executes(&policy), execute != 0);
+		policy_clear(&policy);
+		assert_int_equal(mac_grant_access(&read, i), MAC_READ | MAC_EXECUTE);
+		assert_int_equal(mac_grant_access(&write, i), MAC_READ | MAC_WRITE | execute);
+		if (i != MAC_UNCONFINED) {
+			assert_int_equal(granted(i, "/tmp") & MAC_EXECUTE, execute);
+			assert_int_equal(granted(i, "/workspace") & MAC_EXECUTE, execute);
+		}
+	}
+}
+
 static void test_mac_template_names(void **state)
 {
 	(void)state;
@@ -161,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_limit_rows),
 		cmocka_unit_test(test_path_rows),
 		cmocka_unit_test(test_mac_rows),
+		cmocka_unit_test(test_written_or_executed),
 		cmocka_unit_test(test_mac_template_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
