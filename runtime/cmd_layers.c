@@ -9,17 +9,19 @@
 #include "recipe/commands.h"
 #include "recipe/layers.h"
 
-static const char help[] = "Usage: agentcore layers [--policy FILE | --profile NAME] [--mac MODULE] [--json]\n"
-			   "\n"
-			   "Show, layer by layer, what holds a sandbox of this policy on this kernel, and by what.\n"
-			   "\n"
-			   "  --policy FILE   policy document; - is standard input\n"
-			   "  --profile NAME  minimal, standard (default) or privileged\n"
-			   "  --mac MODULE    apparmor or landlock (default: AppArmor where the kernel has it)\n"
-			   "  --json          one JSON object\n"
-			   "\n"
-			   "Exit status: 0 all that the policy asks for can be enforced here; 125 it cannot, and a\n"
-			   "start would be refused.\n";
+static const char help[] =
+	"Usage: agentcore layers [--policy FILE | --profile NAME] [--mac MODULE] [--json]\n"
+	"\n"
+	"Show, layer by layer, what holds a sandbox of this policy on this kernel, and by what; under\n"
+	"mac also what it does not do here (\"not ...\"), and which layer covers that.\n"
+	"\n"
+	"  --policy FILE   policy document; - is standard input\n"
+	"  --profile NAME  minimal, standard (default) or privileged\n"
+	"  --mac MODULE    apparmor or landlock (default: AppArmor where the kernel has it)\n"
+	"  --json          one JSON object\n"
+	"\n"
+	"Exit status: 0 all that the policy asks for can be enforced here; 125 it cannot, and a\n"
+	"start would be refused.\n";
 
 /* What the layers of a policy depend on. */
 struct question {
@@ -29,6 +31,42 @@ struct question {
 	struct mandatory mandatory;
 };
 
+static bool in_force(const struct question *question, enum layer layer)
+{
+	struct layer_state state;
+
+	layer_state(layer, &question->policy, &question->limits, &question->cgroups, &question->mandatory, &state);
+	return state.in_force;
+}
+
+static void print_gaps(const struct question *question)
+{
+	const struct layer_gap *gaps[LAYER_GAPS_MAX];
+	const size_t count = layer_gaps(&question->policy, &question->mandatory, gaps);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = layer_rows[gaps[i]->covered_by].name;
+		if (in_force(question, gaps[i]->covered_by))
+			(void)printf("%-18s not %s (%s: %s)\n", "", gaps[i]->what, name, gaps[i]->how);
+		else
+			(void)printf("%-18s not %s, and %s is off\n", "", gaps[i]->what, name);
+	}
+}
+
+static json_t *gaps_object(const struct question *question)
+{
+	const struct layer_gap *gaps[LAYER_GAPS_MAX];
+	const size_t count = layer_gaps(&question->policy, &question->mandatory, gaps);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(array,
+					    json_pack("{s:s, s:s, s:s, s:b}", "what", gaps[i]->what, "covered_by",
+						      layer_rows[gaps[i]->covered_by].name, "how", gaps[i]->how,
+						      "in_force", (int)in_force(question, gaps[i]->covered_by)));
+	return array;
+}
+
 static void print_text(const struct question *question, const struct error *refusal)
 {
 	for (size_t i = 0; i < LAYER_COUNT; i++) {
@@ -37,6 +75,8 @@ static void print_text(const struct question *question, const struct error *refu
 		layer_state((enum layer)i, &question->policy, &question->limits, &question->cgroups,
 			    &question->mandatory, &state);
 		(void)printf("%-13s %-4s %s\n", name, state.in_force ? "on" : "off", state.detail);
+		if (i == LAYER_MAC)
+			print_gaps(question);
 	}
 	if (refusal->code)
 		(void)printf("refused       %s\n              %s\n", refusal->text, refusal->hint);
@@ -51,8 +91,11 @@ static int print_json(const struct question *question, const struct error *refus
 		struct layer_state state;
 		const char *name = layer_rows[i].name;
 		layer_state((enum layer)i, policy, &question->limits, &question->cgroups, &question->mandatory, &state);
-		(void)json_array_append_new(layers, json_pack("{s:s, s:b, s:s}", "layer", name, "in_force",
-							      (int)state.in_force, "detail", state.detail));
+		json_t *object = json_pack("{s:s, s:b, s:s}", "layer", name, "in_force", (int)state.in_force, "detail",
+					   state.detail);
+		if (i == LAYER_MAC)
+			(void)json_object_set_new(object, "gaps", gaps_object(question));
+		(void)json_array_append_new(layers, object);
 	}
 	json_t *all = json_pack("{s:s, s:s, s:o, s:b}", "agent_id", policy->agent_id, "profile",
 				profile_name(policy->profile), "layers", layers, "enforceable", !refusal->code);

@@ -44,6 +44,18 @@ struct layer_state {
 void layer_state(enum layer layer, const struct policy *policy, const struct limits *limits,
 		 const struct cgroup_layout *cgroups, const struct mandatory *mandatory, struct layer_state *state);
 
+/* What the mandatory layer leaves to another one on this kernel. */
+struct layer_gap {
+	const char *what;
+	enum layer covered_by;
+	const char *how;
+};
+#define LAYER_GAPS_MAX 16
+
+/* Those of a policy, in gaps.  Returns their number; 0 where nothing holds. */
+size_t layer_gaps(const struct policy *policy, const struct mandatory *mandatory,
+		  const struct layer_gap *gaps[LAYER_GAPS_MAX]);
+
 /*
  * Can everything that the policy asks for be enforced on this kernel, by this build?  0, or a negative errno with the first
  * thing that cannot, and what to do.  cgroups NULL, mandatory NULL: without the limits of cgroups, without the mandatory layer (another layer alone).

@@ -60,8 +60,12 @@ static int check_apparmor(const struct policy *policy, const struct mandatory *m
 	return r;
 }
 
-static int check_landlock(const struct policy *policy, struct error *err)
+static int check_landlock(const struct policy *policy, const struct mandatory *mandatory, struct error *err)
 {
+	if (policy->apparmor_fallback == APPARMOR_FALLBACK_REFUSE && mandatory->wish == MANDATORY_LANDLOCK) {
+		(void)error_say(err, EINVAL, "--mac landlock, and the policy's apparmor_fallback is \"refuse\"");
+		return error_hint(err, "leave --mac out, or set apparmor_fallback to \"landlock\"");
+	}
 	if (policy->apparmor_fallback == APPARMOR_FALLBACK_REFUSE) {
 		(void)error_say(err, EOPNOTSUPP,
 				"apparmor_profile %s: AppArmor is not available, and apparmor_fallback is \"refuse\"",
@@ -82,11 +86,16 @@ int mandatory_check(const struct policy *policy, const struct mandatory *mandato
 
 	if (r < 0)
 		return r;
+	if (template_ == MAC_UNCONFINED && mandatory->wish != MANDATORY_ANY) {
+		(void)error_say(err, EINVAL, "--mac %s, and the policy's apparmor_profile is \"unconfined\"",
+				mandatory_name(mandatory->wish));
+		return error_hint(err, "leave --mac out, or name a template: agentcore-minimal, agentcore-standard");
+	}
 	switch (mandatory_choose(policy, mandatory->wish)) {
 	case MANDATORY_APPARMOR:
 		return check_apparmor(policy, mandatory, err);
 	case MANDATORY_LANDLOCK:
-		return check_landlock(policy, err);
+		return check_landlock(policy, mandatory, err);
 	default:
 		return 0;
 	}
@@ -101,7 +110,7 @@ bool mandatory_say(const struct policy *policy, const struct mandatory *mandator
 	switch (mandatory_choose(policy, mandatory->wish)) {
 	case MANDATORY_APPARMOR:
 		apparmor_profile_name(policy, name);
-		if (check_apparmor(policy, mandatory, &err) < 0) {
+		if (!mandatory->checked && check_apparmor(policy, mandatory, &err) < 0) {
 			(void)snprintf(text, size, "%s: the start is refused", err.text);
 			return false;
 		}
@@ -113,10 +122,8 @@ bool mandatory_say(const struct policy *policy, const struct mandatory *mandator
 			(void)snprintf(text, size, "neither AppArmor nor Landlock: the start is refused");
 			return false;
 		}
-		(void)snprintf(text, size,
-			       "Landlock ABI %d with the rules of %s, in place of AppArmor (not chmod, chown, raw "
-			       "sockets)",
-			       abi, policy->apparmor_profile);
+		(void)snprintf(text, size, "Landlock ABI %d with the rules of %s, in place of AppArmor", abi,
+			       policy->apparmor_profile);
 		return true;
 	default:
 		(void)snprintf(text, size, "the policy asks for \"unconfined\"");

@@ -25,6 +25,7 @@ struct mandatory {
 	enum mandatory_module wish;
 	const struct mac_grant *grants; /* borrowed */
 	size_t grant_count;
+	bool checked; /* mandatory_check has found it in order: mandatory_say need not */
 };
 
 /* The module that a policy gets here; whether it can be had is mandatory_check's to say. */

@@ -152,9 +152,10 @@ void record_start(struct sandbox *sandbox)
 void record_layers(struct sandbox *sandbox)
 {
 	struct mac_grant grants[BINDS_MAX];
-	const struct mandatory mandatory = run_options_mandatory(sandbox->options, grants);
+	struct mandatory mandatory = run_options_mandatory(sandbox->options, grants);
 	json_t *layers = json_array();
 
+	mandatory.checked = true;
 	for (size_t i = LAYER_ALWAYS + 1; i < LAYER_COUNT; i++) {
 		struct layer_state state;
 		layer_state((enum layer)i, sandbox->policy, &sandbox->limits, &sandbox->layout, &mandatory, &state);

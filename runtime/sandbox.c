@@ -21,7 +21,7 @@ struct mandatory run_options_mandatory(const struct run_options *options, struct
 {
 	for (size_t i = 0; i < options->bind_count; i++)
 		grants[i] = (struct mac_grant){options->binds[i].destination, options->binds[i].writable};
-	return (struct mandatory){options->mac, grants, options->bind_count};
+	return (struct mandatory){.wish = options->mac, .grants = grants, .grant_count = options->bind_count};
 }
 
 bool sandbox_has_layer(const struct sandbox *sandbox, enum layer layer)

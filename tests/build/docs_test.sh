@@ -17,4 +17,19 @@ while read -r key; do
 	ok "$key is documented" $?
 done < <(jq -r '.. | .properties? // empty | keys[]' "$root/runtime/policy/policy.schema.json" | sort -u)
 
+# What the mandatory layer leaves to others is in docs/mac.md, with the layer that covers it, and its cases exist.
+"$build/agentcore-conformance" list --profile minimal --profile standard | cut -d ' ' -f 1 >"$scratch/ids"
+gaps=$(sed -n 's/^\t{[A-Z| ]*, [A-Z0-9_]*, {"\([^"]*\)", LAYER_\([A-Z]*\), .*/\1|\2/p' "$root/runtime/layer_gaps.c")
+[ "$(wc -l <<<"$gaps")" -eq "$(grep -cP '^\t\{(LANDLOCK|APPARMOR)' "$root/runtime/layer_gaps.c")" ]
+ok "every gap is read" $?
+while IFS='|' read -r what layer; do
+	line=$(awk -v start="| $what |" 'index($0, start) == 1' "$root/docs/mac.md")
+	[[ $line == *"| ${layer,,} |"* ]]
+	ok "docs/mac.md says who covers $what" $?
+	# shellcheck disable=SC2016  # the marks of code in a document
+	mapfile -t ids < <(grep -o '`[a-z]*\.[^`]*`' <<<"$line" | tr -d '`')
+	[ "${#ids[@]}" -gt 0 ] && [ "$(printf '%s\n' "${ids[@]}" | grep -cxFf "$scratch/ids")" -eq "${#ids[@]}" ]
+	ok "and its cases exist: ${ids[*]}" $?
+done <<<"$gaps"
+
 finish
