@@ -21,7 +21,7 @@ static int fail(const struct error *err)
 	return EXIT_RUNTIME_FAILED;
 }
 
-static int load(const struct run_options *options, struct error *err)
+static int load(const struct run_options *options, const char *directory, struct error *err)
 {
 	struct mac_grant grants[BINDS_MAX];
 	const struct mandatory mandatory = run_options_mandatory(options, grants);
@@ -33,8 +33,8 @@ static int load(const struct run_options *options, struct error *err)
 		return r;
 	/* What is there already is left alone: to compile it takes a while, and others may be under it. */
 	if (apparmor_check(profile.name, profile.mark, NULL) < 0) {
-		r = profile_store(&options->policy, PROFILE_STORE_DEFAULT, "apparmor", "profile", profile.text, path,
-				  sizeof(path), err);
+		r = profile_store(&options->policy, directory, "apparmor", "profile", profile.text, path, sizeof(path),
+				  err);
 		if (r == 0)
 			r = apparmor_load(profile.text, profile.mark, err);
 		/* By what the kernel says, not by the parser's exit status. */
@@ -47,6 +47,18 @@ static int load(const struct run_options *options, struct error *err)
 	return r;
 }
 
+/* --output DIR or --output=DIR at *i, which is no option of run's. */
+static const char *output_option(int argc, char **argv, int *i)
+{
+	static const char name[] = "--output";
+
+	if (strncmp(argv[*i], name, strlen(name)) != 0)
+		return NULL;
+	if (argv[*i][strlen(name)] == '=')
+		return argv[*i] + strlen(name) + 1;
+	return argv[*i][strlen(name)] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+}
+
 /* argv[0] is "load".  The options are those of `agentcore run`, so that both mean the same sandbox; of a command there is none. */
 int profile_load(int argc, char **argv)
 {
@@ -54,6 +66,7 @@ int profile_load(int argc, char **argv)
 	struct run_options options = {0};
 	enum run_request request = RUN_START;
 	struct error err = {0};
+	const char *directory = PROFILE_STORE_DEFAULT;
 	const bool named = argc > 1 && argv[1][0] != '-';
 	size_t count = 0;
 
@@ -63,6 +76,11 @@ int profile_load(int argc, char **argv)
 		return fail(&err);
 	}
 	for (int i = 0; i < argc; i++) {
+		const char *output = output_option(argc, argv, &i);
+		if (output) {
+			directory = output;
+			continue;
+		}
 		if (i == 1 && named)
 			words[count++] = flag;
 		words[count++] = argv[i];
@@ -75,7 +93,7 @@ int profile_load(int argc, char **argv)
 		(void)error_hint(&err, "boot with apparmor=1 and apparmor among lsm=");
 	}
 	if (r == 0)
-		r = load(&options, &err);
+		r = load(&options, directory, &err);
 	run_options_clear(&options);
 	return r < 0 ? fail(&err) : 0;
 }

@@ -14,12 +14,15 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/io.h"
 
 #define PARAMETERS "/sys/module/apparmor/parameters/enabled"
+#define MODE       "/sys/module/apparmor/parameters/mode"
 #define SECURITYFS "/sys/kernel/security/apparmor"
+#define FEATURES   SECURITYFS "/features"
 #define PROFILES   SECURITYFS "/profiles"
 #define REMOVE     SECURITYFS "/.remove"
 #define LIST_MAX   (4 * 1024 * 1024)
@@ -31,6 +34,49 @@ bool apparmor_enabled(void)
 	_cleanup_free_ char *text = NULL;
 
 	return io_read_file(AT_FDCWD, PARAMETERS, 16, &text, NULL) == 0 && *text == 'Y';
+}
+
+bool apparmor_mediates_unix(void)
+{
+	/* Those that apparmor_parser 3.0 compiles for: of network_v9 it knows nothing. */
+	return access(FEATURES "/network/af_unix", F_OK) == 0 || access(FEATURES "/network_v8/af_unix", F_OK) == 0;
+}
+
+/*
+ * A rule of a kind that the kernel does not know is left out when the profile is loaded, without a word from the parser where the profile names its abi.
+ */
+static int check_kinds(struct error *err)
+{
+	static const char *const kinds[] = {"caps", "domain", "file", "mount", "network_v8", "ptrace", "signal"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		char path[128];
+		(void)snprintf(path, sizeof(path), "%s/%s", FEATURES, kinds[i]);
+		if (access(path, F_OK) == 0)
+			continue;
+		(void)error_set(err, errno, "rules of the kind \"%s\" in this kernel's AppArmor, %s", kinds[i], path);
+		(void)error_hint(
+			err,
+			"mount securityfs on /sys/kernel/security; take Linux 4.17 or newer; or use --mac landlock");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* All profiles can be made to complain at once (apparmor.mode, or that file), which neither the list nor a label shows. */
+static int check_mode(struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = io_read_file(AT_FDCWD, MODE, 32, &text, NULL);
+
+	if (r < 0)
+		return error_set(err, -r, "mode of AppArmor, %s", MODE);
+	text[strcspn(text, "\n")] = '\0';
+	if (strcmp(text, "enforce") == 0 || strcmp(text, "kill") == 0)
+		return 0;
+	(void)error_say(err, EPERM, "AppArmor is in mode \"%s\" as a whole, and enforces no profile", text);
+	(void)error_hint(err, "printf enforce >%s", MODE);
+	return -EPERM;
 }
 
 /* --- What is loaded ------------------------------------------------------------------------------- */
@@ -91,8 +137,12 @@ int apparmor_check(const char *name, const char *mark, struct error *err)
 {
 	_cleanup_free_ char *list = NULL;
 	char other[LABEL_MAX];
-	int r = read_list(&list, err);
+	int r = check_mode(err);
 
+	if (r == 0)
+		r = check_kinds(err);
+	if (r == 0)
+		r = read_list(&list, err);
 	if (r < 0)
 		return r;
 	switch (apparmor_find(list, name)) {
@@ -156,16 +206,21 @@ int apparmor_confine(const char *name, int label, struct error *err)
 		(void)snprintf(other, sizeof(other), "%s//open", name);
 		name = other;
 	}
-	if (aa_change_profile(name) < 0)
-		return error_set(err, errno, "change to AppArmor profile %s", name);
+	if (aa_change_profile(name) < 0) {
+		(void)error_set(err, errno, "change to AppArmor profile %s", name);
+		return error_hint(err, LOAD_HINT);
+	}
 	int r = read_label(label, found, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(expected, sizeof(expected), "%s (%s)", name,
 		       fault_wished("break", "apparmor-complain") ? "complain" : "enforce");
-	return strcmp(found, expected) == 0
-		       ? 0
-		       : error_say(err, EPERM, "AppArmor has this process under \"%s\", not \"%s\"", found, expected);
+	if (strcmp(found, expected) == 0)
+		return 0;
+	(void)error_say(err, EPERM, "AppArmor has this process under \"%s\", not \"%s\"", found, expected);
+	return error_hint(err,
+			  "start anew; if it stays so, the profile was replaced or what changes labels is on the way: "
+			  "look at " PROFILES " and at the kernel's log");
 }
 
 int apparmor_load(const char *text, const char *mark, struct error *err)

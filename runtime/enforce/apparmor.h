@@ -14,6 +14,12 @@
 /* AppArmor is in this kernel and turned on.  What is loaded is another question. */
 bool apparmor_enabled(void);
 
+/*
+ * It knows rules for unix sockets.  Where it does not (Linux before 6.17, but Ubuntu's), apparmor_parser makes them "any unix socket": what holds then
+ * is the network namespace.
+ */
+bool apparmor_mediates_unix(void);
+
 /* How a profile is loaded. */
 enum apparmor_mode {
 	APPARMOR_MISSING,
@@ -32,7 +38,8 @@ bool apparmor_other_mark(const char **at, const char *mark, char *name, size_t s
 
 /*
  * Are a profile and its mark (policy/apparmor_profile.h), and no other, in the kernel, both to be enforced?  0; -ENOENT (not loaded), -ESTALE (loaded with other rules),
- * -EPERM (loaded, and not enforced); or a negative errno when the list cannot be read; with err set and a hint.
+ * -EPERM (loaded, and not enforced, or AppArmor as a whole enforces nothing), -EOPNOTSUPP (rules of
+ * a kind that this kernel would leave out); or a negative errno when the list cannot be read; with err set and a hint.
  */
 int apparmor_check(const char *name, const char *mark, struct error *err);
 

@@ -31,6 +31,17 @@ load() {
 start --mac landlock -- /bin/echo started
 expect "Landlock by name" 0 '^started$'
 
+printf '{"security_profile": {"apparmor_profile": "unconfined"}}\n' >"$scratch/unconfined.json"
+run "$agentcore" run "${where[@]}" --policy "$scratch/unconfined.json" -- /bin/echo started
+expect "a policy may ask for no mandatory layer" 0 '^started$'
+for module in apparmor landlock; do
+	run "$agentcore" run "${where[@]}" --policy "$scratch/unconfined.json" --mac "$module" -- /bin/echo started
+	expect "but not with --mac $module" 125 'unconfined'
+done
+printf '{"security_profile": {"apparmor_fallback": "refuse"}}\n' >"$scratch/refuse.json"
+run "$agentcore" run "${where[@]}" --policy "$scratch/refuse.json" --mac landlock -- /bin/echo started
+expect "--mac landlock where the policy refuses it" 125 'apparmor_fallback'
+
 if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ]; then
 	start --mac apparmor -- /bin/echo started
 	expect "AppArmor by name is refused" 125 'not in this kernel'
@@ -73,6 +84,49 @@ ok "nothing runs under it" $?
 load
 start -- /bin/echo started
 expect "loaded as it should be, it is none" 0 '^started$'
+
+# What changes the machine for others too.
+if [ -n "${THROWAWAY_MACHINE:-}" ]; then
+	# All profiles at once, which neither their list nor a label shows.
+	mode=/sys/module/apparmor/parameters/mode
+	printf complain >"$mode"
+	start -- /bin/echo started
+	expect "AppArmor that only complains as a whole is a refusal" 125 'as a whole'
+	[ -z "$output" ]
+	ok "nothing runs then" $?
+	printf enforce >"$mode"
+	start -- /bin/echo started
+	expect "and none when it enforces again" 0 '^started$'
+
+	# Anybody can be first to make that directory in /tmp; whoever is may not keep others from loading.
+	mkdir -p /tmp/agentcore-profiles && chown 1000 /tmp/agentcore-profiles
+	"$agentcore" profile unload "$name"
+	load
+	expect "a directory of somebody else's is refused" 125 'agentcore-profiles.*--output'
+	load --output "$scratch/profiles"
+	expect "another directory" 0 "^$name\$"
+	[ -s "$scratch/profiles/apparmor/clitest-standard.profile" ]
+	ok "has the text" $?
+	chown 0 /tmp/agentcore-profiles
+fi
+
+# docker-default, in force: where files are left to the mounts, and what it denies.
+printf '{"agent_id": "clidocker", "security_profile": {"apparmor_profile": "docker-default"}}\n' >"$scratch/docker.json"
+run "$agentcore" profile load --policy "$scratch/docker.json" --network none
+expect "docker-default is loaded" 0 '^agentcore-clidocker-standard$'
+for deed in 'cat /sys/firmware/acpi/tables/DSDT' 'cat /sys/kernel/security/lsm' 'mount -t tmpfs none /mnt' \
+	'python3 -c "import os; os.chroot(\"/usr\")"' ': >>/proc/sys/kernel/sysrq'; do
+	# The layer alone: all others would refuse as well.
+	run "$agentcore" run "${where[@]}" --policy "$scratch/docker.json" --only-layer mac -- /bin/sh -c "$deed >/dev/null && echo done"
+	[ "$status" -ne 0 ] && [ "$status" -lt 125 ] && [ -z "$output" ]
+	ok "docker-default denies: $deed" $?
+	run "$agentcore" run "${where[@]}" --policy "$scratch/unconfined.json" --only-layer mac -- /bin/sh -c "$deed >/dev/null && echo done"
+	expect "and unconfined it works" 0 '^done$'
+done
+run "$agentcore" run "${where[@]}" --policy "$scratch/docker.json" --only-layer mac -- /bin/sh -c 'cp /bin/true /tmp/x && /tmp/x && ls /var /root >/dev/null && echo done'
+expect "docker-default leaves files to the mounts" 0 '^done$'
+run "$agentcore" profile unload agentcore-clidocker-standard
+expect "and is taken away" 0 ''
 
 start --detach --id box -- sleep 60
 run "$agentcore" exec box "${where[@]:0:4}" -- cat /proc/self/attr/apparmor/current

@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -190,6 +193,69 @@ static void who_is_confined_is_refused(void **state)
 	(void)unlink(refused);
 }
 
+/* --- A /proc that lies (CVE-2025-52881) ------------------------------------------------------------ */
+
+static int private_mounts(void)
+{
+	return unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -1 : 0;
+}
+
+static int opening_fails(int code)
+{
+	struct error err = {0};
+
+	_cleanup_fd_ int label = apparmor_open_label(&err);
+	return label == -code && strstr(err.text, "/proc") != NULL;
+}
+
+static int a_directory_in_place_of_proc(void)
+{
+	NEED(private_mounts() == 0 && mount("none", "/proc", "tmpfs", 0, NULL) == 0);
+	NEED(mkdir("/proc/thread-self", 0755) == 0 && mkdir("/proc/thread-self/attr", 0755) == 0 &&
+	     mkdir("/proc/thread-self/attr/apparmor", 0755) == 0);
+	_cleanup_fd_ int fd =
+		open("/proc/thread-self/attr/apparmor/current", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	NEED(fd >= 0 && io_write_all(fd, NAME " (enforce)\n", strlen(NAME " (enforce)\n")) == 0);
+	NEED(opening_fails(EBADMSG));
+	return 0;
+}
+
+static int a_file_over_the_label(void)
+{
+	char path[64];
+
+	_cleanup_fd_ int control = apparmor_open_label(NULL);
+	NEED(control >= 0 && private_mounts() == 0);
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/attr/apparmor/current", (int)gettid());
+	NEED(mount("/proc/version", path, NULL, MS_BIND, NULL) == 0);
+	NEED(opening_fails(EXDEV));
+	return 0;
+}
+
+static int a_file_system_over_the_attributes(void)
+{
+	char path[64];
+
+	NEED(private_mounts() == 0);
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/attr", (int)gettid());
+	NEED(mount("none", path, "tmpfs", 0, NULL) == 0);
+	NEED(opening_fails(EXDEV));
+	return 0;
+}
+
+static void a_proc_that_lies_is_refused(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(in_child(a_directory_in_place_of_proc), 0);
+	assert_int_equal(in_child(a_file_system_over_the_attributes), 0);
+	if (apparmor_enabled())
+		assert_int_equal(in_child(a_file_over_the_label), 0);
+}
+
+/* --- Without it ----------------------------------------------------------------------------------- */
+
 static void without_apparmor_nothing_is_confined_in_silence(void **state)
 {
 	struct error err = {0};
@@ -213,6 +279,7 @@ int main(void)
 		cmocka_unit_test(the_parsers_words_are_in_the_error),
 		cmocka_unit_test(what_is_loaded_is_looked_at),
 		cmocka_unit_test(who_is_confined_is_refused),
+		cmocka_unit_test(a_proc_that_lies_is_refused),
 		cmocka_unit_test(without_apparmor_nothing_is_confined_in_silence),
 	};
 	return cmocka_run_group_tests_name("apparmor", tests, NULL, NULL);
