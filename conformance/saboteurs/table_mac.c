@@ -44,7 +44,7 @@ static const struct saboteur rows[] = {
 
 	/* --- the rules that both are made of --- */
 	{.name = "mac-row-workspace", .breaks = "the row of /workspace is lost", .fault = "drop:/workspace",
-	 .must = {M("works.workspace.create"), M("works.execute.workspace")},
+	 .must = {M("works.workspace.create"), M("works.execute.workspace"), K("works.workspace.create")},
 	 .green = {M("works.tmp.create"), M("write-etc-passwd")}},
 	{.name = "mac-row-urandom", .breaks = "the row of /dev/urandom is lost", .fault = "drop:/dev/urandom",
 	 .must = {M("works.dev-urandom")},
@@ -66,8 +66,8 @@ static const struct saboteur rows[] = {
 	 .must = {M("label.in-effect"), M("full.label.in-effect"), M("write-etc-passwd"), M("signal.init"), M("socket.packet"), M("profile.remove")},
 	 .green = {M("works.tmp.create"), K("write-etc-passwd")}},
 	{.name = "mac-apparmor-other", .breaks = "a profile that allows everything, by a good name", .fault = "break:apparmor-other", .needs = NEED_APPARMOR,
-	 .must = {M("write-etc-passwd"), M("execute.dev-shm"), M("mount.tmpfs"), M("ptrace.init"), M("socket.packet"), M("profile.load")},
-	 .green = {M("label.in-effect"), M("works.tmp.create")}},
+	 .must = {M("write-etc-passwd"), M("execute.dev-shm"), M("mount.tmpfs"), M("ptrace.init"), M("socket.packet"), M("profile.load"), M("label.in-effect")},
+	 .green = {M("works.tmp.create"), K("write-etc-passwd")}},
 	{.name = "mac-apparmor-deny", .breaks = "what the template denies it grants", .fault = "break:apparmor-deny", .needs = NEED_APPARMOR,
 	 .must = {M("mount.tmpfs"), M("mount.move"), M("mount.remount"), M("mount.umount"), M("mount.pivot-root"), M("settings-proc-sys-kernel-hostname")},
 	 .green = {M("write-etc-passwd"), M("ptrace.init"), M("label.in-effect")}},

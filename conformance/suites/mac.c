@@ -6,17 +6,6 @@
 #include "harness/judges.h"
 #include "suites/rows.h"
 
-#define PREFIX "agentcore-"
-#define MODE   " (enforce)"
-
-/* A profile of the runtime's making, and one that is enforced: in any other mode the rules are words. */
-static bool is_enforced(const char *label)
-{
-	const size_t length = strlen(label);
-	return length > strlen(PREFIX MODE) && strncmp(label, PREFIX, strlen(PREFIX)) == 0 &&
-	       strcmp(label + length - strlen(MODE), MODE) == 0;
-}
-
 static const char *label_of(const struct observation *observation, char *shown)
 {
 	const char *label = json_string_value(json_object_get(observation->facts, "label"));
@@ -34,7 +23,7 @@ static void judge_label(const struct requirement *requirement, const struct obse
 	verdict->status = STATUS_FAIL;
 	if (!label)
 		(void)snprintf(verdict->reason, sizeof(verdict->reason), "proc tells no label");
-	else if (!is_enforced(label))
+	else if (strcmp(label, requirement->expected) != 0)
 		(void)snprintf(verdict->reason, sizeof(verdict->reason), "the label in effect is %.100s", label);
 	else
 		verdict->status = bare && strcmp(bare, "unconfined") == 0 ? STATUS_PASS : STATUS_INCONCLUSIVE;
@@ -49,7 +38,9 @@ static void add_label(struct plan *plan, const char *id, enum session_kind sessi
 	row->needs = NEED_APPARMOR;
 	row->judge = judge_label;
 	(void)snprintf(row->probe, sizeof(row->probe), "mac-label");
-	(void)snprintf(row->expected, sizeof(row->expected), PREFIX "*" MODE);
+	/* In any other mode the rules are words. */
+	(void)snprintf(row->expected, sizeof(row->expected), "agentcore-%s-%s (enforce)", plan->policy->agent_id,
+		       profile_name(plan->policy->profile));
 	rows_control(row, "=");
 	rows_describe(
 		row,

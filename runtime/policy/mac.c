@@ -110,28 +110,26 @@ unsigned mac_grant_access(const struct mac_grant *grant, enum mac_template templ
 
 /* --- What is no file ------------------------------------------------------------------------------ */
 
-#define DENY(t, ll, in, reason)                                                                                        \
+#define DENY(t, reason)                                                                                                \
 	{                                                                                                              \
-		.text = "deny " t, .templates = EACH, .landlock = (ll), .instead = (in), .why = (reason)               \
+		.text = "deny " t, .templates = EACH, .why = (reason)                                                  \
 	}
 #define DENY_CAPABILITY(t, number, reason)                                                                             \
 	{                                                                                                              \
 		.text = "deny capability " t, .templates = EACH, .when = MAC_UNLESS_GRANTED, .capability = (number),   \
-		.instead = "capabilities", .why = (reason)                                                             \
+		.why = (reason)                                                                                        \
 	}
-#define ALLOW(t, at, ll, in, reason)                                                                                   \
+#define ALLOW(t, reason)                                                                                               \
 	{                                                                                                              \
-		.text = (t), .templates = (at), .landlock = (ll), .instead = (in), .why = (reason)                     \
+		.text = (t), .templates = EACH, .why = (reason)                                                        \
 	}
 #define NETWORK(t, at, cond, cap, reason)                                                                              \
 	{                                                                                                              \
-		.text = "network " t, .templates = (at), .when = (cond), .capability = (cap),                          \
-		.instead = "network, seccomp", .why = (reason)                                                         \
+		.text = "network " t, .templates = (at), .when = (cond), .capability = (cap), .why = (reason)          \
 	}
 
-#define OWN      "among the sandbox's own processes"
-#define MOUNTS   "whoever is confined cannot change the mounts"
-#define NO_WRITE "no row lets write there"
+#define HOST "what tells of the host, or moves it"
+#define OWN "among the sandbox's own processes"
 
 /* clang-format off */
 const struct mac_rule mac_rules[] = {
@@ -142,20 +140,25 @@ DENY_CAPABILITY("sys_rawio", CAP_SYS_RAWIO, "ports and memory of devices"),
 DENY_CAPABILITY("sys_chroot", CAP_SYS_CHROOT, "what chroot takes"),
 DENY_CAPABILITY("mac_admin", CAP_MAC_ADMIN, "loading profiles"),
 DENY_CAPABILITY("mac_override", CAP_MAC_OVERRIDE, "going round a mandatory layer"),
-DENY("/proc/sys/** wl", NO_WRITE, NULL, "the kernel's settings"),
-DENY("/sys/** wl", NO_WRITE, NULL, "devices' and modules' settings"),
-DENY("mount", MOUNTS, NULL, "what lies where is the runtime's matter"),
-DENY("remount", MOUNTS, NULL, "a read-only place stays read-only"),
-DENY("umount", MOUNTS, NULL, "what a mount hides stays hidden"),
-DENY("pivot_root", MOUNTS, NULL, "the root stays the root"),
+DENY("/proc/sys/** wl", "the kernel's settings"),
+DENY("/sys/** wl", "devices' and modules' settings"),
+DENY("/sys/firmware/** rwklx", HOST),
+DENY("/sys/devices/virtual/powercap/** rwklx", HOST),
+DENY("/sys/kernel/security/** rwklx", HOST),
+DENY("/proc/kcore rwklx", HOST),
+DENY("/proc/sysrq-trigger rwklx", HOST),
+DENY("mount", "what lies where is the runtime's matter"),
+DENY("remount", "a read-only place stays read-only"),
+DENY("umount", "what a mount hides stays hidden"),
+DENY("pivot_root", "the root stays the root"),
 
-ALLOW("signal (send, receive) peer=%s", EACH, "signals leave the domain for none (ABI 6)", NULL, OWN),
-ALLOW("signal (receive) peer=unconfined", EACH, NULL, "pid namespace", "PID 1 and the monitor end the sandbox"),
-ALLOW("ptrace (trace, read, tracedby, readby) peer=%s", EACH, "only within the domain", NULL, OWN),
-ALLOW("unix (create, bind, listen, getattr, setattr, getopt, setopt, shutdown)", EACH, NULL, "network namespace",
+ALLOW("signal (send, receive) peer=%s", OWN),
+ALLOW("signal (receive) peer=unconfined", "PID 1 and the monitor end the sandbox"),
+ALLOW("ptrace (trace, read, tracedby, readby) peer=%s", OWN),
+ALLOW("unix (create, bind, listen, getattr, setattr, getopt, setopt, shutdown)",
       "sockets of its own"),
-ALLOW("unix (accept, connect, send, receive) peer=(label=%s)", EACH, "abstract sockets only within the domain (ABI 6)", NULL, OWN),
-ALLOW("unix (send, receive) peer=(label=unconfined)", EACH, NULL, "descriptors",
+ALLOW("unix (accept, connect, send, receive) peer=(label=%s)", OWN),
+ALLOW("unix (send, receive) peer=(label=unconfined)",
       "what was handed in as standard input and output"),
 
 NETWORK("inet stream", MINIMAL, MAC_IF_NETWORK, 0, "where there is a network"),

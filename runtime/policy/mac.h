@@ -58,10 +58,7 @@ unsigned mac_grant_access(const struct mac_grant *grant, enum mac_template templ
  */
 bool mac_written_executes(const struct policy *policy);
 
-/*
- * What is no file: rules for AppArmor alone.  Each says what Landlock does about it, and which layer stands in where Landlock can do nothing: the
- * table of docs/mac.md.
- */
+/* What is no file: rules for AppArmor alone.  What Landlock does not do of them, and who does: recipe/layers.h. */
 enum mac_when {
 	MAC_ALWAYS,
 	MAC_UNLESS_GRANTED, /* the policy's capabilities have not .capability */
@@ -74,8 +71,6 @@ struct mac_rule {
 	uint8_t templates;
 	enum mac_when when;
 	int capability; /* number, for the two _GRANTED */
-	const char *landlock; /* what it does about the same; NULL: nothing */
-	const char *instead; /* the layer that covers it under Landlock; NULL: Landlock does */
 	const char *why;
 };
 
