@@ -144,7 +144,21 @@ static int write_areas(FILE *out, const json_t *results)
 	return 0;
 }
 
-static void write_case(FILE *out, const json_t *result)
+/* The words of a layer stand together: the text filter looks for "mac-alone denied" as it would for a name. */
+static void write_layers(FILE *out, const json_t *layers)
+{
+	size_t index;
+	json_t *layer;
+	(void)fputs("<td>", out);
+	json_array_foreach(json_object_get(layers, "asked"), index, layer)
+	{
+		cell(out, has_denied(layers, layer) ? "<div>" : "<div class=\"dim\">", json_string_value(layer), " ");
+		(void)fprintf(out, "%s</div>", answer_of(layers, layer));
+	}
+	(void)fputs("</td>", out);
+}
+
+static void write_case(FILE *out, const json_t *result, const json_t *layers)
 {
 	enum status status = status_of(result);
 	cell(out, "<tr data-area=\"", text_of(result, "area"), "\"");
@@ -159,11 +173,12 @@ static void write_case(FILE *out, const json_t *result)
 	cell(out, "</td><td><code>", text_of(result, "expected"), "</code></td>");
 	cell(out, "<td><code>", text_of(result, "observed"), "</code></td>");
 	cell(out, "<td><code>", text_of(result, "control"), "</code></td>");
+	write_layers(out, layers);
 	cell(out, "<td class=\"dim\">", text_of(result, "tags"), "</td></tr>\n");
 }
 
 /* What needs attention comes first. */
-static void write_cases(FILE *out, const json_t *results)
+static void write_cases(FILE *out, const struct results *results)
 {
 	static const enum outcome order[] = {OUTCOME_FAILURE, OUTCOME_ERROR, OUTCOME_SKIPPED, OUTCOME_OK};
 	size_t index;
@@ -175,11 +190,14 @@ static void write_cases(FILE *out, const json_t *results)
 		    "id=\"shown\"></span></div>\n"
 		    "<div class=\"wide\"><table "
 		    "id=\"cases\"><thead><tr><th>Status</th><th>Requirement</th><th>Expected</th>"
-		    "<th>Observed</th><th>Without sandbox</th><th>Tags</th></tr></thead><tbody>\n",
+		    "<th>Observed</th><th>Without sandbox</th><th>Layers alone</th><th>Tags</th></tr></thead><tbody>\n",
 		    out);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		json_array_foreach(results, index, result) if (outcome_of_status(status_of(result)) == order[i])
-			write_case(out, result);
+		json_array_foreach(results->results, index, result)
+		{
+			if (outcome_of_status(status_of(result)) == order[i])
+				write_case(out, result, layers_of(results, result));
+		}
 	(void)fputs("</tbody></table></div>\n", out);
 }
 
@@ -191,7 +209,7 @@ int report_write_html(const struct results *results, FILE *out)
 	int r = write_areas(out, results->results);
 	if (r < 0)
 		return r;
-	write_cases(out, results->results);
+	write_cases(out, results);
 	(void)fputs(script, out);
 	(void)fputs("</body></html>\n", out);
 	return ferror(out) || fflush(out) != 0 ? -EIO : 0;

@@ -64,43 +64,62 @@ static void write_problem(FILE *out, const json_t *result, const char *element)
 	(void)fprintf(out, "</%s>\n", element);
 }
 
-static void write_case(FILE *out, const json_t *result)
+/* The schemas of Jenkins give a testcase no properties, but a system-out behind its outcome. */
+static void write_layers(FILE *out, const json_t *layers)
 {
+	size_t index;
+	json_t *layer;
+	(void)fputs("      <system-out>", out);
+	json_array_foreach(json_object_get(layers, "asked"), index, layer)
+	{
+		markup_write(out, json_string_value(layer));
+		(void)fprintf(out, ": %s\n", answer_of(layers, layer));
+	}
+	(void)fputs("</system-out>\n", out);
+}
+
+static void write_case(FILE *out, const json_t *result, const json_t *layers)
+{
+	enum outcome outcome = outcome_of_status(status_of(result));
 	(void)fputs("    <testcase", out);
 	write_attribute(out, "classname", text_of(result, "area"));
 	write_attribute(out, "name", text_of(result, "id"));
 	(void)fprintf(out, " time=\"%.6f\"", (double)number_of(result, "duration_us") / 1e6);
-	switch (outcome_of_status(status_of(result))) {
-	case OUTCOME_OK:
+	if (outcome == OUTCOME_OK && !layers) {
 		(void)fputs("/>\n", out);
 		return;
+	}
+	(void)fputs(">\n", out);
+	switch (outcome) {
+	case OUTCOME_OK:
+		break;
 	case OUTCOME_FAILURE:
-		(void)fputs(">\n", out);
 		write_problem(out, result, "failure");
 		break;
 	case OUTCOME_ERROR:
-		(void)fputs(">\n", out);
 		write_problem(out, result, "error");
 		break;
 	case OUTCOME_SKIPPED:
-		(void)fputs(">\n      <skipped", out);
+		(void)fputs("      <skipped", out);
 		write_attribute(out, "message", text_of(result, "reason"));
 		(void)fputs("/>\n", out);
 		break;
 	}
+	if (layers)
+		write_layers(out, layers);
 	(void)fputs("    </testcase>\n", out);
 }
 
-static void write_suite(FILE *out, const json_t *results, const char *area)
+static void write_suite(FILE *out, const struct results *results, const char *area)
 {
-	struct tally tally = tally_area(results, area);
+	struct tally tally = tally_area(results->results, area);
 	size_t index;
 	json_t *result;
 	(void)fputs("  <testsuite", out);
 	write_attribute(out, "name", area);
 	write_tally(out, &tally);
-	json_array_foreach(results, index, result) if (strcmp(text_of(result, "area"), area) == 0)
-		write_case(out, result);
+	json_array_foreach(results->results, index, result) if (strcmp(text_of(result, "area"), area) == 0)
+		write_case(out, result, layers_of(results, result));
 	(void)fputs("  </testsuite>\n", out);
 }
 
@@ -121,7 +140,7 @@ int report_write_junit(const struct results *results, FILE *out)
 		if (json_object_get(seen, area))
 			continue;
 		(void)json_object_set_new(seen, area, json_true());
-		write_suite(out, results->results, area);
+		write_suite(out, results, area);
 	}
 	(void)fputs("</testsuites>\n", out);
 	json_decref(seen);

@@ -41,6 +41,7 @@ struct summary {
 struct results {
 	json_t *run; /* owned */
 	json_t *results; /* owned array of result objects */
+	json_t *layers; /* owned object: by the id of each result its line of layers, or null */
 	json_t *summary; /* owned */
 };
 

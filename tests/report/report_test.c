@@ -23,6 +23,19 @@
 
 static char path[] = "/tmp/report-test.XXXXXX";
 
+static void write_layers(FILE *out)
+{
+	static const struct {
+		const char *id, *asked[3], *denied[3];
+	} rows[] = {
+		{"area0.standard.case0", {"mac-alone", NASTY, NULL}, {"mac-alone", NULL}}, /* PASS */
+		{"area1.standard.case1", {"landlock-alone", NULL}, {NULL}}, /* FAIL */
+		{"area0.standard.case2", {NASTY, "mac-alone", NULL}, {NASTY, "mac-alone", NULL}}, /* XFAIL */
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(jsonl_write_layers(out, rows[i].id, rows[i].asked, rows[i].denied), 0);
+}
+
 static void write_results(void)
 {
 	FILE *out = fopen(path, "we");
@@ -65,10 +78,9 @@ static void write_results(void)
 		summary.counts[status]++;
 		assert_int_equal(jsonl_write_result(out, &result), 0);
 	}
-	/* Readers that do not know the type pass it over. */
-	assert_int_equal(jsonl_write_layers(out, "even.standard.case0", (const char *const[]){"mac-alone", NULL},
-					    (const char *const[]){NULL}),
-			 0);
+	write_layers(out);
+	/* Readers that do not know a type pass it over. */
+	assert_true(fputs("{\"type\":\"weather\"}\n", out) >= 0);
 	assert_int_equal(jsonl_write_summary(out, &summary), 0);
 	assert_int_equal(fclose(out), 0);
 }
@@ -122,6 +134,26 @@ static void test_round_trip(void **state)
 	results_clear(&results);
 }
 
+static void test_layers_round_trip(void **state)
+{
+	struct results results = load();
+	const json_t *layers = json_object_get(results.layers, "area0.standard.case0");
+	(void)state;
+	assert_int_equal(json_array_size(json_object_get(layers, "asked")), 2);
+	assert_int_equal(json_array_size(json_object_get(layers, "denied")), 1);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(layers, "denied"), 0)), "mac-alone");
+	/* Where no layer was asked, there is nothing to tell. */
+	assert_true(json_is_null(json_object_get(results.layers, "area1.standard.case3")));
+	json_t *held = json_incref(results.layers);
+	results_clear(&results);
+	assert_null(results.layers);
+	assert_int_equal(held->refcount, 1);
+	json_decref(held);
+}
+
+#define RESULT          "{\"type\":\"result\",\"id\":\"a\",\"status\":\"PASS\"}\n"
+#define LAYERS(members) RESULT "{\"type\":\"layers\"," members "}\n"
+
 static void test_bad_files(void **state)
 {
 	static const struct {
@@ -133,6 +165,21 @@ static void test_bad_files(void **state)
 		{"{\"type\":\"result\",\"id\":\"a\",\"status\":\"GOOD\"}\n", ":1: a result needs"},
 		{"{\"type\":\"result\",\"status\":\"PASS\"}\n", ":1: a result needs"},
 		{"{\"type\":\"run\",\"type\":\"run\"}\n", ":1: "},
+		{LAYERS("\"asked\":[\"x\"],\"denied\":[]"), ":2: layers need"},
+		{LAYERS("\"id\":7,\"asked\":[\"x\"],\"denied\":[]"), ":2: layers need"},
+		{LAYERS("\"id\":\"a\",\"denied\":[]"), ":2: layers need"},
+		{LAYERS("\"id\":\"a\",\"asked\":[],\"denied\":[]"), ":2: layers need"},
+		{LAYERS("\"id\":\"a\",\"asked\":\"x\",\"denied\":[]"), ":2: layers need"},
+		{LAYERS("\"id\":\"a\",\"asked\":[\"x\",7],\"denied\":[]"), ":2: layers need"},
+		{LAYERS("\"id\":\"a\",\"asked\":[\"\"],\"denied\":[]"), ":2: layers need"},
+		{LAYERS("\"id\":\"a\",\"asked\":[\"x\",\"y\",\"x\"],\"denied\":[]"), ":2: layers need"},
+		{LAYERS("\"id\":\"a\",\"asked\":[\"x\"]"), ":2: layers need"},
+		{LAYERS("\"id\":\"a\",\"asked\":[\"x\"],\"denied\":\"x\""), ":2: layers need"},
+		{LAYERS("\"id\":\"a\",\"asked\":[\"x\"],\"denied\":[\"y\"]"), ":2: layers need"},
+		{LAYERS("\"id\":\"b\",\"asked\":[\"x\"],\"denied\":[]"), ":2: layers of no result before it"},
+		{LAYERS("\"id\":\"a\",\"asked\":[\"x\"],\"denied\":[]}\n"
+			"{\"type\":\"layers\",\"id\":\"a\",\"asked\":[\"x\"],\"denied\":[]"),
+		 ":3: a second line of layers"},
 	};
 	char file[] = "/tmp/report-bad.XXXXXX";
 	int fd = mkstemp(file);
@@ -171,6 +218,14 @@ static void test_unfinished(void **state)
 	results_clear(&results);
 }
 
+static size_t count_of(const char *text, const char *needle)
+{
+	size_t count = 0;
+	for (const char *at = text; (at = strstr(at, needle)); at++)
+		count++;
+	return count;
+}
+
 struct tap_counts {
 	int planned, ok, not_ok, skipped;
 };
@@ -192,7 +247,7 @@ static struct tap_counts read_tap(char *text)
 		}
 		if (in_yaml) {
 			assert_memory_equal(line, "  ", 2);
-			assert_int_equal(line[strlen(line) - 1], '"');
+			assert_true(line[strlen(line) - 1] == '"' || strcmp(line, "  layers_alone:") == 0);
 			continue;
 		}
 		bool not_ok = strncmp(line, "not ok ", 7) == 0;
@@ -219,6 +274,30 @@ static void test_tap(void **state)
 	assert_int_equal(counts.not_ok, 6);
 	/* XFAIL NOT_APPLICABLE UNSUPPORTED SKIP */
 	assert_int_equal(counts.skipped, 4);
+	free(text);
+}
+
+/* An ok has a YAML block for this alone; a not ok has it in its block. */
+static void test_tap_layers(void **state)
+{
+	char *text = render(report_write_tap);
+	(void)state;
+	assert_non_null(strstr(text, "\nok 1 - area0.standard.case0\n"
+				     "  ---\n"
+				     "  layers_alone:\n"
+				     "    \"mac-alone\": \"denied\"\n"
+				     "    \"a<b>&\\\"c\\\"'# \\\\  ? ]]>\": \"not denied\"\n"
+				     "  ...\n"
+				     "not ok 2 - area1.standard.case1\n"
+				     "  ---\n"
+				     "  status: \"FAIL\"\n"));
+	assert_non_null(strstr(text, "  remediation: \"how\"\n"
+				     "  layers_alone:\n"
+				     "    \"landlock-alone\": \"not denied\"\n"
+				     "  ...\n"));
+	assert_int_equal(count_of(text, "layers_alone:"), 3);
+	/* The six that are not ok, and the two ok of which there is something to tell. */
+	assert_int_equal(count_of(text, "  ---\n"), 8);
 	free(text);
 }
 
@@ -278,14 +357,6 @@ static void assert_well_formed(const char *text)
 	assert_int_equal(depth, 0);
 }
 
-static size_t count_of(const char *text, const char *needle)
-{
-	size_t count = 0;
-	for (const char *at = text; (at = strstr(at, needle)); at++)
-		count++;
-	return count;
-}
-
 static void test_junit(void **state)
 {
 	char *text = render(report_write_junit);
@@ -299,6 +370,27 @@ static void test_junit(void **state)
 	assert_non_null(strstr(text,
 			       "<testsuites name=\"agentcore-conformance\" tests=\"11\" failures=\"2\" errors=\"4\" "
 			       "skipped=\"4\""));
+	free(text);
+}
+
+/* In system-out, which every schema has within a testcase, and has last. */
+static void test_junit_layers(void **state)
+{
+	char *text = render(report_write_junit);
+	(void)state;
+	assert_non_null(strstr(text, "name=\"area0.standard.case0\" time=\"0.001000\">\n"
+				     "      <system-out>mac-alone: denied\n"
+				     "a&lt;b&gt;&amp;&quot;c&quot;'#\n\\  ? ]]&gt;: not denied\n"
+				     "</system-out>\n"
+				     "    </testcase>\n"));
+	assert_non_null(strstr(text, "</failure>\n"
+				     "      <system-out>landlock-alone: not denied\n"
+				     "</system-out>\n"
+				     "    </testcase>\n"));
+	const char *skipped = strstr(text, "name=\"area0.standard.case2\"");
+	assert_non_null(skipped);
+	assert_true(strstr(skipped, "<skipped ") < strstr(skipped, "<system-out>"));
+	assert_int_equal(count_of(text, "<system-out>"), 3);
 	free(text);
 }
 
@@ -321,6 +413,23 @@ static void test_html(void **state)
 	free(text);
 }
 
+/* A word for each layer in the row itself, where the text filter finds "mac-alone denied". */
+static void test_html_layers(void **state)
+{
+	char *text = render(report_write_html);
+	(void)state;
+	assert_non_null(strstr(text, "<th>Layers alone</th>"));
+	const char *row = strstr(text, "<code>area0.standard.case0</code>"), *end = row ? strstr(row, "</tr>") : NULL;
+	const char *cell =
+		strstr(text, "<td><div>mac-alone denied</div>"
+			     "<div class=\"dim\">a&lt;b&gt;&amp;&quot;c&quot;'#\n\\  ? ]]&gt; not denied</div></td>");
+	assert_true(row && end && cell > row && cell < end);
+	assert_int_equal(count_of(text, "<div class=\"dim\">landlock-alone not denied</div>"), 1);
+	/* A row without them has the cell as well. */
+	assert_int_equal(count_of(text, "<td></td><td class=\"dim\">CVE-1</td></tr>"), STATUS_COUNT - 3);
+	free(text);
+}
+
 static void test_digest(void **state)
 {
 	char file[] = "/tmp/report-digest.XXXXXX", digest[DIGEST_TEXT_SIZE];
@@ -339,8 +448,11 @@ static void test_digest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bad_files), cmocka_unit_test(test_unfinished),
-		cmocka_unit_test(test_tap),        cmocka_unit_test(test_junit),     cmocka_unit_test(test_html),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_layers_round_trip),
+		cmocka_unit_test(test_bad_files),  cmocka_unit_test(test_unfinished),
+		cmocka_unit_test(test_tap),        cmocka_unit_test(test_tap_layers),
+		cmocka_unit_test(test_junit),      cmocka_unit_test(test_junit_layers),
+		cmocka_unit_test(test_html),       cmocka_unit_test(test_html_layers),
 		cmocka_unit_test(test_digest),
 	};
 	int fd = mkstemp(path);
