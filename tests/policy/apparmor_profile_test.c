@@ -74,7 +74,16 @@ static void golden_files(void **state)
 	}
 }
 
-/* What a row grants stands in the line of its path; the rows that do not count have none. */
+static size_t lines_of_files(const char *text)
+{
+	size_t count = 0;
+
+	for (const char *at = text; (at = strstr(at, "\n  \"/")) != NULL; at++)
+		count++;
+	return count;
+}
+
+/* What a row grants stands in the line of its path; the rows that do not count have none, and nothing else has. */
 static void rows_are_lines(void **state)
 {
 	(void)state;
@@ -88,6 +97,7 @@ static void rows_are_lines(void **state)
 			mac_template_from_name(
 				&template_, goldens[g].apparmor ? goldens[g].apparmor : policy.apparmor_profile, NULL),
 			0);
+		size_t lines = goldens[g].binds;
 		for (size_t i = 0; i < mac_row_count; i++) {
 			const struct mac_row *row = &mac_rows[i];
 			char line[128];
@@ -97,9 +107,11 @@ static void rows_are_lines(void **state)
 			if (row->access == MAC_LIST)
 				(void)snprintf(line, sizeof(line), "  /**/ r,\n");
 			const bool counts = mac_row_counts(row, template_, !policy.read_only_filesystem);
+			lines += counts && row->access != MAC_LIST;
 			if (counts && !strstr(profile.text, line))
 				fail_msg("%s: no line%s", goldens[g].file, line);
 		}
+		assert_int_equal(lines_of_files(profile.text), lines);
 		policy_clear(&policy);
 		apparmor_profile_clear(&profile);
 	}

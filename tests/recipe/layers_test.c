@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -46,7 +47,8 @@ static void refusals_name_what_and_why(void **state)
 	static const struct {
 		const char *json, *text;
 	} rows[] = {
-		{"{\"security_profile\": {\"apparmor_fallback\": \"refuse\"}}", "AppArmor is not available"},
+		{"{\"security_profile\": {\"apparmor_fallback\": \"refuse\"}}", "apparmor_fallback is"},
+		{"{\"security_profile\": {\"apparmor_profile\": \"unconfined\"}}", "apparmor_profile is"},
 		{"{\"sandbox\": {\"allowed_hosts\": [\"example.com\", \"169.254.169.254\"]}}", "allowed_hosts[1]"},
 		{"{\"resource_limits\": {\"max_memory_mb\": 16000000}}", "max_memory_mb"},
 		{"{\"resource_limits\": {\"max_cpu_cores\": 4096}}", "max_cpu_cores"},
@@ -132,6 +134,44 @@ static void layers_say_what_they_do(void **state)
 	assert_false(shown.in_force);
 }
 
+static bool has_gap(const struct policy *policy, const struct mandatory *mandatory, const char *what)
+{
+	const struct layer_gap *gaps[LAYER_GAPS_MAX];
+	const size_t count = layer_gaps(policy, mandatory, gaps);
+
+	for (size_t i = 0; i < count; i++) {
+		assert_true(gaps[i]->how[0] && gaps[i]->covered_by < LAYER_COUNT && gaps[i]->covered_by != LAYER_MAC);
+		if (strcmp(gaps[i]->what, what) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What counts for one policy does not for another. */
+static void gaps_follow_the_policy(void **state)
+{
+	const struct mandatory landlock = {.wish = MANDATORY_LANDLOCK}, apparmor = {.wish = MANDATORY_APPARMOR};
+	struct policy minimal, standard;
+
+	(void)state;
+	policy_defaults(&minimal, PROFILE_MINIMAL);
+	policy_defaults(&standard, PROFILE_STANDARD);
+	assert_true(has_gap(&standard, &landlock, "chmod and chown outside the writable places"));
+	assert_false(has_gap(&standard, &apparmor, "chmod and chown outside the writable places"));
+	assert_true(has_gap(&standard, &apparmor, "times and extended attributes outside the writable places"));
+	assert_true(has_gap(&minimal, &landlock, "mapping a library that was written inside"));
+	assert_false(has_gap(&standard, &landlock, "mapping a library that was written inside"));
+	assert_true(has_gap(&minimal, &landlock, "internet sockets, TCP and UDP, without a network"));
+	assert_false(has_gap(&standard, &landlock, "internet sockets, TCP and UDP, without a network"));
+	assert_true(has_gap(&standard, &landlock, "raw and packet sockets"));
+	standard.capabilities |= UINT64_C(1) << 13; /* CAP_NET_RAW */
+	assert_false(has_gap(&standard, &landlock, "raw and packet sockets"));
+	(void)snprintf(standard.apparmor_profile, sizeof(standard.apparmor_profile), "unconfined");
+	assert_false(has_gap(&standard, &(struct mandatory){.wish = MANDATORY_ANY}, "capabilities"));
+	policy_clear(&minimal);
+	policy_clear(&standard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +179,7 @@ int main(void)
 		cmocka_unit_test(a_limit_without_its_controller_is_refused),
 		cmocka_unit_test(what_can_be_enforced_is_not_refused),
 		cmocka_unit_test(layers_say_what_they_do),
+		cmocka_unit_test(gaps_follow_the_policy),
 	};
 	return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
 }
