@@ -19,7 +19,9 @@
 #include "base/signals.h"
 #include "harness/requirement.h"
 
-#define ABI_SIGNALS 6 /* include/uapi/linux/landlock.h: LANDLOCK_SCOPE_SIGNAL */
+/* include/uapi/linux/landlock.h: LANDLOCK_ACCESS_FS_TRUNCATE, LANDLOCK_SCOPE_SIGNAL */
+#define ABI_TRUNCATE 3
+#define ABI_SIGNALS  6
 
 static long landlock_abi(void)
 {
@@ -41,9 +43,24 @@ static bool has_apparmor(void)
 	       io_read_file(AT_FDCWD, files[1], 4096, &label, NULL) == 0 && *label;
 }
 
+static bool has_landlock_truncate(void)
+{
+	return landlock_abi() >= ABI_TRUNCATE;
+}
+
+static bool has_landlock_signals(void)
+{
+	return landlock_abi() >= ABI_SIGNALS;
+}
+
+static bool has_truncate_rules(void)
+{
+	return has_apparmor() || has_landlock_truncate();
+}
+
 static bool has_signal_rules(void)
 {
-	return has_apparmor() || landlock_abi() >= ABI_SIGNALS;
+	return has_apparmor() || has_landlock_signals();
 }
 
 /* A traced child with a filter that allows everything, stopped and ready to be read. */
@@ -118,6 +135,9 @@ static const struct need_row rows[] = {
 	{NEED_PYTHON3, "/usr/bin/python3", NULL, "/usr/bin/python3"},
 	{NEED_APPARMOR, "AppArmor in the kernel", has_apparmor, NULL},
 	{NEED_SIGNAL_RULES, "AppArmor, or Landlock ABI 6, in the kernel", has_signal_rules, NULL},
+	{NEED_TRUNCATE_RULES, "AppArmor, or Landlock ABI 3, in the kernel", has_truncate_rules, NULL},
+	{NEED_LANDLOCK_SIGNALS, "Landlock ABI 6 in the kernel", has_landlock_signals, NULL},
+	{NEED_LANDLOCK_TRUNCATE, "Landlock ABI 3 in the kernel", has_landlock_truncate, NULL},
 };
 
 unsigned needs_met(bool shared_kernel)

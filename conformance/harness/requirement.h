@@ -49,7 +49,10 @@ enum need {
 	NEED_GIT = 1 << 6,
 	NEED_PYTHON3 = 1 << 7,
 	NEED_APPARMOR = 1 << 8, /* turned on, and it labels processes */
-	NEED_SIGNAL_RULES = 1 << 9, /* AppArmor, or a Landlock that knows of signals (ABI 6) */
+	NEED_SIGNAL_RULES = 1 << 9, /* AppArmor, or a Landlock that knows of signals */
+	NEED_TRUNCATE_RULES = 1 << 10, /* AppArmor, or a Landlock that knows of truncate(2) */
+	NEED_LANDLOCK_SIGNALS = 1 << 11, /* ABI 6 */
+	NEED_LANDLOCK_TRUNCATE = 1 << 12, /* ABI 3 */
 };
 
 /*

@@ -29,7 +29,7 @@ static const struct saboteur rows[] = {
 	{.name = "mac-landlock-make", .breaks = "entries can be made and removed everywhere", .fault = "break:landlock-make", .needs = NEED_LANDLOCK,
 	 .must = {K("make.etc.mkdir"), K("make.usr.symlink"), K("make.slash.mkdir"), K("make.etc.mkfifo")},
 	 .green = {K("write-etc-passwd"), K("works.tmp.mkdir")}},
-	{.name = "mac-landlock-truncate", .breaks = "every file can be truncated", .fault = "break:landlock-truncate", .needs = NEED_LANDLOCK,
+	{.name = "mac-landlock-truncate", .breaks = "every file can be truncated", .fault = "break:landlock-truncate", .needs = NEED_LANDLOCK_TRUNCATE,
 	 .must = {K("truncate.etc-passwd")},
 	 .green = {K("write-etc-passwd")}},
 	{.name = "mac-landlock-refer", .breaks = "nothing can be moved from one directory to another", .fault = "break:landlock-refer", .needs = NEED_LANDLOCK,
@@ -38,7 +38,7 @@ static const struct saboteur rows[] = {
 	{.name = "mac-landlock-ioctl", .breaks = "the granted devices take no requests: no terminal works", .fault = "break:landlock-ioctl", .needs = NEED_LANDLOCK,
 	 .must = {K("works.terminal")},
 	 .green = {K("write-etc-passwd"), K("works.dev-null")}},
-	{.name = "mac-landlock-scopes", .breaks = "signals leave the domain", .fault = "break:landlock-scopes", .needs = NEED_LANDLOCK | NEED_SIGNAL_RULES,
+	{.name = "mac-landlock-scopes", .breaks = "signals leave the domain", .fault = "break:landlock-scopes", .needs = NEED_LANDLOCK_SIGNALS,
 	 .must = {K("signal.init")},
 	 .green = {K("ptrace.init"), K("write-etc-passwd")}},
 

@@ -47,10 +47,15 @@ static const struct {
 	const char *name;
 	enum need need;
 } need_rows[] = {
-	{"landlock", NEED_LANDLOCK}, {"shared-kernel", NEED_SHARED_KERNEL},
-	{"python3", NEED_PYTHON3},   {"node", NEED_NODE},
-	{"gcc", NEED_GCC},           {"git", NEED_GIT},
-	{"apparmor", NEED_APPARMOR}, {"signal-rules", NEED_SIGNAL_RULES},
+	{"landlock", NEED_LANDLOCK},
+	{"shared-kernel", NEED_SHARED_KERNEL},
+	{"python3", NEED_PYTHON3},
+	{"node", NEED_NODE},
+	{"gcc", NEED_GCC},
+	{"git", NEED_GIT},
+	{"apparmor", NEED_APPARMOR},
+	{"signal-rules", NEED_SIGNAL_RULES},
+	{"truncate-rules", NEED_TRUNCATE_RULES},
 };
 
 /* Is word one of the space-separated words of list? */
@@ -155,13 +160,32 @@ static bool is_mac(enum session_kind session)
 	return session == SESSION_MAC_ALONE || session == SESSION_LANDLOCK_ALONE;
 }
 
+/* What either module could do Landlock has to do there, also beside AppArmor. */
+static unsigned by_landlock(unsigned needs)
+{
+	static const struct {
+		unsigned either, landlock;
+	} pairs[] = {
+		{NEED_SIGNAL_RULES, NEED_LANDLOCK_SIGNALS},
+		{NEED_TRUNCATE_RULES, NEED_LANDLOCK_TRUNCATE},
+	};
+	unsigned of_landlock = NEED_LANDLOCK;
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		if (!(needs & pairs[i].either))
+			continue;
+		needs &= ~pairs[i].either;
+		of_landlock |= pairs[i].landlock;
+	}
+	return needs | of_landlock;
+}
+
 /* Of the mandatory layer alone more may have to be there: other layers deny the same in another way. */
 static unsigned needs_of(const struct table *table, const struct table_line *line, enum session_kind session)
 {
 	unsigned needs = rows_needs(table_cell(table, line, "needs"));
 	if (is_mac(session))
 		needs |= rows_needs(table_cell(table, line, "alone"));
-	return session == SESSION_LANDLOCK_ALONE ? needs | NEED_LANDLOCK : needs;
+	return session == SESSION_LANDLOCK_ALONE ? by_landlock(needs) : needs;
 }
 
 /* What rows_add is called with, besides the table. */

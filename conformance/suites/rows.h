@@ -4,7 +4,7 @@
  *
  *   id        after "AREA.PROFILE."
  *   profiles  "minimal standard privileged", or "*"
- *   needs     "landlock apparmor signal-rules shared-kernel python3 node gcc git"; empty: none; "user-namespace": of the policy, else not asked
+ *   needs     "landlock apparmor signal-rules truncate-rules shared-kernel python3 node gcc git"; empty: none; "user-namespace": of the policy, else not asked
  *   judge     a name from rows.c; with a '?' behind it the row is a SHOULD
  *   session   full (also when empty), user, mac, landlock, rlimits, seccomp, capabilities; of several words each makes a row: the first has the line's id,
  *             another "WORD.ID"

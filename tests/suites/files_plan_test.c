@@ -97,6 +97,9 @@ static void a_line_is_asked_in_each_session(void **state)
 		{"standard.landlock.mount.bind", SESSION_LANDLOCK_ALONE, NEED_LANDLOCK, "EACCES|EPERM"},
 		{"standard.seccomp.mount.bind", SESSION_SECCOMP_ALONE, 0, "EACCES|EPERM|ENOSYS"},
 		{"standard.signal.init", SESSION_MAC_ALONE, NEED_SIGNAL_RULES, "EACCES|EPERM"},
+		{"standard.landlock.signal.init", SESSION_LANDLOCK_ALONE, NEED_LANDLOCK | NEED_LANDLOCK_SIGNALS,
+		 "EACCES|EPERM"},
+		{"standard.full.truncate.etc-passwd", SESSION_FULL, 0, "EACCES|EPERM|EROFS"},
 		{"standard.full.label.in-effect", SESSION_FULL, NEED_APPARMOR, "agentcore-default-standard (enforce)"},
 	};
 	struct laid laid;
