@@ -200,6 +200,8 @@ void judge_no_special_mode(const struct requirement *requirement, const struct o
 	if (flag_of(observed, "special"))
 		settle(verdict, STATUS_FAIL, "the file has mode %04llo",
 		       (unsigned long long)json_integer_value(json_object_get(observed->facts, "mode")));
+	else if (c.code == ENOSYS)
+		settle(verdict, STATUS_UNSUPPORTED, "this kernel lacks the call; the installed row judges");
 	else if (!flag_of(control, "special"))
 		settle(verdict, STATUS_INCONCLUSIVE, "the control's file has no such mode either");
 	else

@@ -112,6 +112,14 @@ static int collect_default(const struct rootfs_spec *spec, struct rootfs *rootfs
 	return 0;
 }
 
+static bool is_among(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* Does a bind go to a place below /name? */
 static bool is_bind_root(const struct rootfs_spec *spec, const char *name)
 {
@@ -126,21 +134,20 @@ static bool is_bind_root(const struct rootfs_spec *spec, const char *name)
 }
 
 /*
- * Everything of the host, but private places for what the workload writes, and fresh directories where a bind's
- * mount point has to be made: nothing may be made in a directory of the host.
+ * Everything of the host, with a private writable layer over each of its directories: a test shall change nothing of the host's, also when it ends early.
+ * Private places for what the workload writes, and fresh directories where a bind's mount point has to be made.
  */
 static int collect_bare(const struct rootfs_spec *spec, struct rootfs *rootfs, struct error *err)
 {
 	static const char *const ours[] = {".", "..", "proc", "tmp", "workspace"};
+	/* What is in them is no file that an overlay could hold, or lies in mounts beneath, which it would not show. */
+	static const char *const shared[] = {"dev", "run", "sys"};
 	_cleanup_dir_ DIR *dir = opendir("/");
 	if (!dir)
 		return error_set(err, errno, "/");
 
 	for (const struct dirent *entry; (entry = readdir(dir));) {
-		bool skip = is_bind_root(spec, entry->d_name);
-		for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
-			skip = skip || !strcmp(entry->d_name, ours[i]);
-		if (skip)
+		if (is_bind_root(spec, entry->d_name) || is_among(ours, ARRAY_SIZE(ours), entry->d_name))
 			continue;
 		char path[sizeof(entry->d_name) + 1];
 		(void)snprintf(path, sizeof(path), "/%s", entry->d_name);
@@ -148,6 +155,8 @@ static int collect_bare(const struct rootfs_spec *spec, struct rootfs *rootfs, s
 		int r = add_host_path(rootfs, path, true, 0, &tree, err);
 		if (r < 0)
 			return r;
+		if (tree)
+			tree->overlay = tree->directory && !is_among(shared, ARRAY_SIZE(shared), entry->d_name);
 	}
 	return 0;
 }

@@ -54,7 +54,8 @@ static int attach_workspace(const struct rootfs_spec *spec, int scratch, int roo
 }
 
 /* An overlay over tree: reads come from it, writes go to the scratch file system. */
-static int attach_overlay(int scratch, const struct rootfs_tree *tree, size_t number, int root, struct error *err)
+static int attach_overlay(const struct rootfs_spec *spec, int scratch, const struct rootfs_tree *tree, size_t number,
+			  int root, struct error *err)
 {
 	char name[3][32], place[3][48];
 	static const char *const kinds[] = {"lower", "upper", "work"};
@@ -77,7 +78,7 @@ static int attach_overlay(int scratch, const struct rootfs_tree *tree, size_t nu
 					       {"workdir", place[2]},
 					       {"userxattr", NULL},
 					       {NULL, NULL}};
-	r = mount_new("overlay", options, PLAIN, &overlay, err);
+	r = mount_new("overlay", options, spec->kind == ROOTFS_BARE ? 0 : PLAIN, &overlay, err);
 	return r < 0 ? r : mount_attach_inside(overlay, root, tree->path, true, true, err);
 }
 
@@ -89,7 +90,7 @@ static int attach_places(const struct rootfs_spec *spec, const struct rootfs *ro
 		r = make_directory(scratch, "workspace", 0755, spec->uid, spec->gid, err);
 	for (size_t i = 0; r == 0 && i < rootfs->tree_count; i++)
 		if (rootfs->trees[i].overlay)
-			r = attach_overlay(scratch, &rootfs->trees[i], i, root, err);
+			r = attach_overlay(spec, scratch, &rootfs->trees[i], i, root, err);
 	if (r == 0)
 		r = attach_workspace(spec, scratch, root, err);
 	return r;

@@ -82,6 +82,12 @@ run "$agentcore" run --profile minimal --network none --bind "$scratch/shared:/s
 expect "under minimal, what can be written is not mapped" 0 '^refused$' && expect "and not executed" 0 'program: Permission denied'
 run "$agentcore" run --profile minimal --network none --bind "$scratch/shared:/shared:ro" -- /bin/sh -c "$in_bind"
 expect "but where it is read-only" 0 '^executed$'
+# Without its layer the host's files are in the sandbox, but what it writes there is its own.
+run "$agentcore" run --only-layer rlimits --network none -- /bin/sh -c 'echo inside >/etc/agentcore-test && cat /etc/agentcore-test && cat /etc/hostname >/dev/null'
+expect "a test of one layer alone writes below /etc" 0 '^inside$'
+[ ! -e /etc/agentcore-test ]
+ok "and not into the host's" $?
+rm -f /etc/agentcore-test
 for profile in minimal standard privileged; do
 	run "$agentcore" run --profile "$profile" --network none -- /bin/sh -c 'echo alive'
 	expect "the $profile profile starts" 0 '^alive$'
