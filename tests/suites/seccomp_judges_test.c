@@ -91,6 +91,7 @@ static const struct judged judged[] = {
 	{judge_no_special_mode, EPERM, OK, STATUS_PASS, 0, 0},
 	{judge_no_special_mode, OK, OK, STATUS_FAIL, 0, 0},
 	{judge_no_special_mode, EPERM, EPERM, STATUS_INCONCLUSIVE, 0, 0},
+	{judge_no_special_mode, EPERM, ENOSYS, STATUS_UNSUPPORTED, 0, 0},
 	{judge_works_or_absent, OK, OK, STATUS_PASS, 0, 0},
 	{judge_works_or_absent, ENOSYS, OK, STATUS_PASS, 0, 0},
 	{judge_works_or_absent, EPERM, OK, STATUS_FAIL, 0, 0},
