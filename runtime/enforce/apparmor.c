@@ -8,7 +8,6 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/apparmor.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -122,7 +121,7 @@ int apparmor_check(const char *name, const char *mark, struct error *err)
  */
 int apparmor_open_label(struct error *err)
 {
-	const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV};
+	const struct open_how how = {.flags = O_RDWR | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV};
 	struct statfs fs;
 
 	_cleanup_fd_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -145,6 +144,19 @@ static int read_label(int fd, char label[LABEL_MAX], struct error *err)
 	return 0;
 }
 
+/* As aa_change_profile(2) does, which would open a file: limits are in force, and there may be no descriptor left. */
+static int change_profile(const char *name, int label)
+{
+	char order[LABEL_MAX];
+	int length = snprintf(order, sizeof(order), "changeprofile %s", name);
+
+	if (length >= (int)sizeof(order)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return pwrite(label, order, (size_t)length, 0) == length ? 0 : -1;
+}
+
 int apparmor_confine(const char *name, int label, struct error *err)
 {
 	char expected[LABEL_MAX], found[LABEL_MAX], other[LABEL_MAX / 2];
@@ -156,7 +168,7 @@ int apparmor_confine(const char *name, int label, struct error *err)
 		(void)snprintf(other, sizeof(other), "%s//open", name);
 		name = other;
 	}
-	if (aa_change_profile(name) < 0)
+	if (change_profile(name, label) < 0)
 		return error_set(err, errno, "change to AppArmor profile %s", name);
 	int r = read_label(label, found, err);
 	if (r < 0)
