@@ -226,7 +226,7 @@ ok "is the end of all that it has started" $?
 no_execution_cgroups
 ok "no cgroup is left" $? "$(execution_cgroups)"
 
-echo '{"execution_limits": {"max_execution_time_seconds": 2, "max_memory_mb": 32}}' >"$scratch/tiers.json"
+echo '{"execution_limits": {"max_execution_time_seconds": 4, "max_memory_mb": 32}}' >"$scratch/tiers.json"
 start tiers --policy "$scratch/tiers.json" -- sleep 300
 execute tiers /bin/sleep 20
 expect "the policy's execution_limits: wall time" 124
