@@ -172,7 +172,7 @@ int apparmor_check(const char *name, const char *mark, struct error *err)
  */
 int apparmor_open_label(struct error *err)
 {
-	const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV};
+	const struct open_how how = {.flags = O_RDWR | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV};
 	struct statfs fs;
 
 	_cleanup_fd_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -195,9 +195,34 @@ static int read_label(int fd, char label[LABEL_MAX], struct error *err)
 	return 0;
 }
 
+/*
+ * As aa_change_profile(2) does, but into the file that was looked at: that one would open it anew, by a path, and there may be no descriptor left since
+ * limits are in force.
+ */
+static int change_profile(const char *name, int label)
+{
+	char order[LABEL_MAX];
+	int length = snprintf(order, sizeof(order), "changeprofile %s", name);
+
+	if (length >= (int)sizeof(order)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return pwrite(label, order, (size_t)length, 0) == length ? 0 : -1;
+}
+
+static bool is_under(const char *label, const char *name, const char *mode)
+{
+	char copy[LABEL_MAX], *found_mode = NULL;
+
+	(void)snprintf(copy, sizeof(copy), "%s", label);
+	const char *found_name = aa_splitcon(copy, &found_mode);
+	return found_name && found_mode && strcmp(found_name, name) == 0 && strcmp(found_mode, mode) == 0;
+}
+
 int apparmor_confine(const char *name, int label, struct error *err)
 {
-	char expected[LABEL_MAX], found[LABEL_MAX], other[LABEL_MAX / 2];
+	char found[LABEL_MAX], other[LABEL_MAX / 2];
 
 	if (fault_wished("break", "apparmor-unapplied"))
 		return 0;
@@ -206,18 +231,16 @@ int apparmor_confine(const char *name, int label, struct error *err)
 		(void)snprintf(other, sizeof(other), "%s//open", name);
 		name = other;
 	}
-	if (aa_change_profile(name) < 0) {
+	if (change_profile(name, label) < 0) {
 		(void)error_set(err, errno, "change to AppArmor profile %s", name);
 		return error_hint(err, LOAD_HINT);
 	}
 	int r = read_label(label, found, err);
 	if (r < 0)
 		return r;
-	(void)snprintf(expected, sizeof(expected), "%s (%s)", name,
-		       fault_wished("break", "apparmor-complain") ? "complain" : "enforce");
-	if (strcmp(found, expected) == 0)
+	if (is_under(found, name, fault_wished("break", "apparmor-complain") ? "complain" : "enforce"))
 		return 0;
-	(void)error_say(err, EPERM, "AppArmor has this process under \"%s\", not \"%s\"", found, expected);
+	(void)error_say(err, EPERM, "AppArmor has this process under \"%s\", not \"%s (enforce)\"", found, name);
 	return error_hint(err,
 			  "start anew; if it stays so, the profile was replaced or what changes labels is on the way: "
 			  "look at " PROFILES " and at the kernel's log");

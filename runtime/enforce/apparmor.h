@@ -56,14 +56,14 @@ int apparmor_unload(const char *name, struct error *err);
 int apparmor_lint(const char *text, struct error *err);
 
 /*
- * Open the kernel's word on the calling thread's label, before a filter that does not know openat2(2).  Wants /proc of the caller's own pid
+ * Open the file of the calling thread's label, to read and to change it, before a filter that does not know openat2(2).  Wants /proc of the caller's own pid
  * namespace at /proc.  A descriptor, close-on-exec, or a negative errno with err set.
  */
 int apparmor_open_label(struct error *err);
 
 /*
- * Put the calling thread under a profile, for good, and read back by label (apparmor_open_label, borrowed) what the kernel has it under: another one, or a
- * mode other than enforce, is a failure.  0 or a negative errno with err set.
+ * Put the calling thread under a profile, for good, by label (apparmor_open_label, borrowed), and read back there what the kernel has it under: another
+ * one, or a mode other than enforce, is a failure.  0 or a negative errno with err set.
  */
 int apparmor_confine(const char *name, int label, struct error *err);
 

@@ -6,6 +6,8 @@
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
+# Nothing is loaded here but by hand.
+agentcore=$build/agentcore
 where=(--root "$scratch/state" --audit-dir "$scratch/audit" --network none)
 name="agentcore-clitest-standard"
 policy=$scratch/policy.json
@@ -15,8 +17,7 @@ mkdir "$scratch/shown"
 # shellcheck disable=SC2317  # by the trap
 clean_up() {
 	"$agentcore" delete --force box "${where[@]:0:4}" >/dev/null 2>&1
-	"$agentcore" profile unload "$name" 2>/dev/null
-	rm -rf "$scratch"
+	drop_scratch
 }
 trap clean_up EXIT
 
@@ -42,7 +43,7 @@ printf '{"security_profile": {"apparmor_fallback": "refuse"}}\n' >"$scratch/refu
 run "$agentcore" run "${where[@]}" --policy "$scratch/refuse.json" --mac landlock -- /bin/echo started
 expect "--mac landlock where the policy refuses it" 125 'apparmor_fallback'
 
-if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ]; then
+if ! has_apparmor; then
 	start --mac apparmor -- /bin/echo started
 	expect "AppArmor by name is refused" 125 'not in this kernel'
 	[ -z "$output" ]

@@ -8,6 +8,9 @@
 
 crowd=${CROWD:-40}
 state=$scratch/state
+# On a disk, wherever this machine has its /tmp.
+storage=$(mktemp -d /var/tmp/agentcore-crowd-test.XXXXXX)
+trap 'rm -rf "$storage"; drop_scratch' EXIT
 mkdir -m 700 "$state" "$scratch/out"
 chmod 755 "$scratch"
 parent=agentcore-crowd-$$
@@ -18,7 +21,7 @@ cgroups() {
 
 # Loop devices of this test's own storage directory.
 loops() {
-	grep -h "^$scratch/storage/" /sys/block/loop*/loop/backing_file 2>/dev/null
+	grep -h "^$storage/" /sys/block/loop*/loop/backing_file 2>/dev/null
 }
 
 mounts() {
@@ -42,7 +45,7 @@ before_mounts=$(mounts)
 declare -A pids
 for ((i = 0; i < crowd; i++)); do
 	kind=${kinds[i % 4]}
-	timeout -k 5 240 "$agentcore" run --root "$state" --audit-dir "$scratch/audit" --storage-dir "$scratch/storage" \
+	timeout -k 5 240 "$agentcore" run --root "$state" --audit-dir "$scratch/audit" --storage-dir "$storage" \
 		--cgroup-parent "$parent" --network none --limit "${limit[$kind]}" --limit storage_quota_mb=8 -- /bin/bash -c "${work[$kind]}" \
 		</dev/null >"$scratch/out/$i" 2>&1 &
 	pids[$i]=$!

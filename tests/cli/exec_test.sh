@@ -128,8 +128,13 @@ grep -q '^CapInh:	0000000000000000$' <<<"$output" && grep -q '^CapAmb:	000000000
 ok "inheritable and ambient capabilities are empty" $?
 grep -q '^Seccomp:	2$' <<<"$output" && grep -q '^NoNewPrivs:	1$' <<<"$output"
 ok "a filter and no_new_privs are in force" $?
-execute posture /bin/sh -c 'kill -0 2'
-expect "the mandatory layer is in force: no signal to processes of another domain" 1
+if has_apparmor; then
+	execute posture cat /proc/self/attr/apparmor/current
+	expect "the mandatory layer is in force: the sandbox's profile" 0 '^agentcore-default-standard \(enforce\)$'
+else
+	execute posture /bin/sh -c 'kill -0 2'
+	expect "the mandatory layer is in force: no signal to processes of another domain" 1
+fi
 execute posture /bin/sh -c 'grep -c . /proc/self/cgroup; grep -q "memory:/exec" /proc/self/cgroup || ! grep -q process_api /proc/self/cgroup'
 expect "no cgroup of the caller's is left, also where the execution has no limit of its own" 0
 [ -n "$expected" ]
@@ -221,7 +226,7 @@ ok "is the end of all that it has started" $?
 no_execution_cgroups
 ok "no cgroup is left" $? "$(execution_cgroups)"
 
-echo '{"execution_limits": {"max_execution_time_seconds": 2, "max_memory_mb": 32}}' >"$scratch/tiers.json"
+echo '{"execution_limits": {"max_execution_time_seconds": 4, "max_memory_mb": 32}}' >"$scratch/tiers.json"
 start tiers --policy "$scratch/tiers.json" -- sleep 300
 execute tiers /bin/sleep 20
 expect "the policy's execution_limits: wall time" 124

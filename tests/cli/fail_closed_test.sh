@@ -6,7 +6,6 @@
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-faulty=$build/agentcore-faults
 marker=$scratch/marker
 mkdir "$marker"
 chmod 777 "$marker"

@@ -21,7 +21,7 @@ leave() {
 	done
 	kill "$internet" 2>/dev/null
 	wait "$internet"
-	rm -rf "$scratch"
+	drop_scratch
 }
 trap leave EXIT
 read -rt 20 -u "${INTERNET[0]}" ready
@@ -109,7 +109,7 @@ start --network-pool 10.213.0.0/30 --network full -- /bin/true
 expect "a pool that is too small" 125 'network-pool'
 start --network-pool 203.0.113.0/24 --network full -- /bin/true
 expect "a pool that the host has already" 125 '203\.0\.113'
-run "${on_host[@]}" setpriv --reuid 65534 --clear-groups "$agentcore" run --network full -- /bin/true
+run "${on_host[@]}" setpriv --reuid 65534 --clear-groups "$build/agentcore" run --network full -- /bin/true
 expect "without permission" 125 "root"
 
 start --allow-host 198.51.100.80 -- cat /etc/resolv.conf
@@ -122,7 +122,7 @@ expect "subdomains, not the name itself" 0 '^not itself$'
 
 # A stage that fails: nothing runs, and the router goes again.
 for stage in uplink another-processor address link resolver no-ipv6 resolver-sockets await-link await-resolver execute; do
-	AGENTCORE_FAULT=fail:$stage run "${on_host[@]}" "$build/agentcore-faults" run --root "$state" --audit-dir "$audit" --dns 198.51.100.53 \
+	AGENTCORE_FAULT=fail:$stage run "${on_host[@]}" "$faulty" run --root "$state" --audit-dir "$audit" --dns 198.51.100.53 \
 		--allow-host api.example.test -- /bin/echo started
 	[ "$status" -ge 125 ] && [ "$status" -le 126 ] && [ -z "$output" ]
 	ok "a failure of $stage ends the start" $? "exit status $status: $output $errors"
@@ -181,12 +181,12 @@ done
 kept=0
 export AGENTCORE_FAULT=break:net-established
 while [ "$kept" -lt 9 ]; do
-	"${on_host[@]}" "$build/agentcore-faults" run "${small[@]}" --allow-host 198.51.100.80 --detach --id "kept$kept" -- sleep 300 >/dev/null || break
+	"${on_host[@]}" "$faulty" run "${small[@]}" --allow-host 198.51.100.80 --detach --id "kept$kept" -- sleep 300 >/dev/null || break
 	kept=$((kept + 1))
 done
-same_flow "$build/agentcore-faults" 198.51.100.80
+same_flow "$faulty" 198.51.100.80
 expect "control: without the mark the first one has its connection" 0 '^flow'
-same_flow "$build/agentcore-faults" 198.51.100.10
+same_flow "$faulty" 198.51.100.10
 expect "control: and the next one inherits it" 0 '^flow'
 unset AGENTCORE_FAULT
 for ((i = 0; i < kept; i++)); do

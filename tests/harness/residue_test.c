@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup_place.h"
 #include "harness/members.h"
 #include "harness/residue.h"
 
@@ -37,7 +38,7 @@ static int set_up(void **state)
 	(void)state;
 	(void)snprintf(name, sizeof(name), "agentcore-trial-test-%d", (int)getpid());
 	(void)snprintf(execution, sizeof(execution), "%s-exec", name);
-	(void)snprintf(group, sizeof(group), "/sys/fs/cgroup/pids/agentcore-test-%d", (int)getpid());
+	(void)snprintf(group, sizeof(group), "%s/agentcore-test-%d", cgroup_place(), (int)getpid());
 	names[0] = name;
 	names[1] = execution;
 	if (!mkdtemp(directory) || unshare(CLONE_NEWNS) < 0)
@@ -135,7 +136,7 @@ static void test_cgroups(void **state)
 {
 	(void)state;
 	char own[256], below[256], neighbour[256], expected[1024];
-	if (access("/sys/fs/cgroup/pids/cgroup.procs", W_OK) < 0)
+	if (!may_make_cgroups())
 		skip();
 	path_of(own, group, name);
 	path_of(below, own, "exec-1");
@@ -205,7 +206,7 @@ static void test_what_a_member_holds(void **state)
 {
 	(void)state;
 	char link[64], path[64], procs[160], nameless[128];
-	bool grouped = access("/sys/fs/cgroup/pids/cgroup.procs", W_OK) == 0;
+	bool grouped = may_make_cgroups();
 	(void)snprintf(nameless, sizeof(nameless), "%s/nameless", group);
 	(void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", nameless);
 	if (grouped)
@@ -311,7 +312,7 @@ static void test_the_sandboxs_group_is_not_the_executions(void **state)
 {
 	(void)state;
 	char procs[160], nameless[128], expected[256];
-	if (access("/sys/fs/cgroup/pids/cgroup.procs", W_OK) < 0)
+	if (!may_make_cgroups())
 		skip();
 	(void)snprintf(nameless, sizeof(nameless), "%s/nameless", group);
 	(void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", nameless);

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup_place.h"
 #include "harness/adapter.h"
 #include "harness/members.h"
 #include "harness/trial.h"
@@ -126,7 +127,7 @@ static int set_up(void **state)
 	if (!mkdtemp(work_dir))
 		return -1;
 	(void)snprintf(document, sizeof(document), "%s/policy.json", work_dir);
-	(void)snprintf(cgroup, sizeof(cgroup), "/sys/fs/cgroup/pids/agentcore-test-%d", (int)getpid());
+	(void)snprintf(cgroup, sizeof(cgroup), "%s/agentcore-test-%d", cgroup_place(), (int)getpid());
 	FILE *file = fopen(document, "we");
 	bool written = file && fputs("{\"agent_id\":\"trial\",\"resource_limits\":{\"max_memory_mb\":100}}", file) >= 0;
 	return file && fclose(file) == 0 && written ? setenv("CGROUP", cgroup, 1) : -1;
@@ -370,7 +371,7 @@ static void test_an_execution_leaves_its_sandbox_alive(void **state)
 static void test_residue_is_told_and_removed(void **state)
 {
 	(void)state;
-	if (access("/sys/fs/cgroup/pids/cgroup.procs", W_OK) < 0)
+	if (!may_make_cgroups())
 		skip();
 	json_t *facts = tried("mkdir -p $CGROUP/$0 $CGROUP/neighbour; : >/tmp/left-$0", (struct trial){0});
 	char expected[512], path[256];

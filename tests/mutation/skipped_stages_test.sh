@@ -6,7 +6,6 @@
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$(dirname "$(readlink -f "$0")")")/cli/lib.sh"
 
-faulty=$build/agentcore-faults
 state=$scratch/state
 mkdir -m 700 "$state"
 chmod 755 "$scratch"

@@ -17,6 +17,7 @@
 
 #include "base/array.h"
 #include "netpolicy/nft_expr.h"
+#include "netpolicy/nft_internal.h"
 
 #define TABLE "t"
 #define CHAIN "c"
@@ -307,6 +308,27 @@ static void an_error_names_message_and_expression(void **state)
 	assert_non_null(strstr(err.hint, "CONFIG_NFT_"));
 }
 
+static void put_wrong_table(void)
+{
+	nft_begin(nft);
+	nft_message(nft, NFT_MSG_NEWTABLE, NFT_FAMILY_IP, NLM_F_CREATE, "a table");
+	nft_u8(nft, NFTA_TABLE_FLAGS, 1);
+	nft_text(nft, NFTA_TABLE_NAME, "short");
+}
+
+/* Some kernels (6.12) say no word of it when their policy of attributes refuses a message of a batch. */
+static bool kernel_has_words(void)
+{
+	struct nlmsghdr *answer = NULL;
+
+	put_wrong_table();
+	nft_end(nft);
+	assert_int_equal(nft_send(nft, nft->batch, nft_used(nft)), 0);
+	assert_true(nft_receive(nft, &answer) > 0);
+	assert_int_equal(answer->nlmsg_type, NLMSG_ERROR);
+	return answer->nlmsg_flags & NLM_F_ACK_TLVS;
+}
+
 static void an_error_has_the_kernels_words(void **state)
 {
 	struct error err = {0};
@@ -320,14 +342,12 @@ static void an_error_has_the_kernels_words(void **state)
 	nft_data(nft, NFTA_RULE_EXPRESSIONS, &zero, sizeof(zero));
 	assert_true(nft_commit(nft, &err) < 0);
 	/* The policy of the netlink attributes speaks in words of its own. */
+	const bool words = kernel_has_words();
 	err = (struct error){0};
-	nft_begin(nft);
-	nft_message(nft, NFT_MSG_NEWTABLE, NFT_FAMILY_IP, NLM_F_CREATE, "a table");
-	nft_u8(nft, NFTA_TABLE_FLAGS, 1);
-	nft_text(nft, NFTA_TABLE_NAME, "short");
+	put_wrong_table();
 	assert_int_equal(nft_commit(nft, &err), -ERANGE);
 	assert_non_null(strstr(err.text, "a table: "));
-	assert_non_null(strstr(err.text, "ttribute"));
+	assert_int_equal(strstr(err.text, "ttribute") != NULL, words);
 }
 
 static void without_the_capability_it_says_so(void **state)

@@ -98,7 +98,8 @@ static void test_in_the_router(void **state)
 	assert_router(&guest, (char[]){"ip neigh show dev sandboxes | sed 's/^\\S* /&dev sandboxes /'"}, neighbour);
 	(void)snprintf(forwarding, sizeof(forwarding), "02:ac:0a:d5:00:%02x dev %s master sandboxes static", mac[5],
 		       name);
-	assert_router(&guest, (char[]){"bridge fdb show br sandboxes | grep static"}, forwarding);
+	/* A kernel that can filter VLANs shows the entry once more, for the VLAN that all are in. */
+	assert_router(&guest, (char[]){"bridge fdb show br sandboxes | grep static | grep -v ' vlan 1 '"}, forwarding);
 	assert_router(&guest,
 		      (char[]){"bridge -d link show | tr ' ' '\\n' | grep -A1 "
 			       "'^isolated$\\|^learning$\\|^flood$\\|^mcast_flood$\\|^bcast_flood$' | "

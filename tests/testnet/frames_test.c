@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 
 #include "base/array.h"
 #include "drive.h"
@@ -177,9 +178,14 @@ static void test_from_outside(void **state)
 static void test_counts_are_exact(void **state)
 {
 	struct look look = {"world", NULL, TARGET, 0x0800, 17, 7000, true};
+	/* Between two interfaces the kernel keeps no more than 1000 that the only processor has no time for. */
+	const int burst = get_nprocs() > 1 ? 3000 : 500;
+	char generate[96];
 	(void)state;
 	(void)drive_done(&drive, "window " TOKEN, "ok");
-	assert_int_equal(drive_done(&drive, "generate bare udp " TARGET " count=3000 dport=7000", "sent"), 3000);
+	(void)snprintf(generate, sizeof(generate), "generate bare udp " TARGET " count=%d dport=7000", burst);
+	for (int sent = 0; sent < 3000; sent += burst)
+		assert_int_equal(drive_done(&drive, generate, "sent"), burst);
 	json_t *answer = drive_ask(&drive, "seen");
 	assert_seen(answer, &look, 3000, "datagrams");
 	json_decref(answer);
