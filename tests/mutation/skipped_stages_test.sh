@@ -79,7 +79,7 @@ notice_refuse() {
 	echo '{"security_profile": {"apparmor_fallback": "refuse"}}' >"$scratch/refuse.json"
 	# It finds the cgroups, too: without it there are none to make.
 	AGENTCORE_FAULT=skip:$stage,skip:cgroup,skip:join-cgroup run "$faulty" run --root "$state" \
-		--policy "$scratch/refuse.json" -- /bin/true
+		--policy "$scratch/refuse.json" --mac landlock -- /bin/true
 	[ "$status" -ne 125 ]
 }
 notice_audit_log() {
