@@ -95,6 +95,15 @@ int stage_mac(struct sandbox *sandbox, struct error *err)
 	return landlock_confine(template_, !sandbox->policy->read_only_filesystem, grants, mandatory.grant_count, err);
 }
 
+int stage_own_program(struct sandbox *sandbox, struct error *err)
+{
+	/* Whom Landlock holds already may execute in fewer places than these. */
+	const bool needed = sandbox->mandatory == MANDATORY_APPARMOR ||
+			    (sandbox->mandatory == MANDATORY_NONE && !sandbox_has_user_namespace(sandbox));
+
+	return needed && landlock_abi() > 0 ? landlock_execute_inside(err) : 0;
+}
+
 int stage_label(struct sandbox *sandbox, struct error *err)
 {
 	if (sandbox->mandatory != MANDATORY_APPARMOR)

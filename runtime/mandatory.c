@@ -79,6 +79,18 @@ static int check_landlock(const struct policy *policy, const struct mandatory *m
 	return error_hint(err, "boot with landlock among the security modules (lsm=landlock,...)");
 }
 
+/* What keeps root inside from the runtime's own program: that it is nobody's inside, or that it cannot be run there. */
+static int check_own_program(const struct policy *policy, const struct mandatory *mandatory, struct error *err)
+{
+	if (policy->user_namespace || landlock_abi() > 0)
+		return 0;
+	(void)error_say(
+		err, EOPNOTSUPP,
+		"user_namespace false: without Landlock root inside could replace the runtime's own program (%s)",
+		mandatory_name(mandatory_choose(policy, mandatory->wish)));
+	return error_hint(err, "set user_namespace to true, or boot with landlock among the security modules (lsm=)");
+}
+
 int mandatory_check(const struct policy *policy, const struct mandatory *mandatory, struct error *err)
 {
 	enum mac_template template_;
@@ -91,6 +103,9 @@ int mandatory_check(const struct policy *policy, const struct mandatory *mandato
 				mandatory_name(mandatory->wish));
 		return error_hint(err, "leave --mac out, or name a template: agentcore-minimal, agentcore-standard");
 	}
+	r = check_own_program(policy, mandatory, err);
+	if (r < 0)
+		return r;
 	switch (mandatory_choose(policy, mandatory->wish)) {
 	case MANDATORY_APPARMOR:
 		return check_apparmor(policy, mandatory, err);

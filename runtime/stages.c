@@ -113,6 +113,8 @@ const struct stage stages[] = {
 	 "before Landlock and seccomp, which want it or CAP_SYS_ADMIN"},
 	{"mac",                SIDE_COMMAND, LAYER_MAC, stage_mac,
 	 "with CAP_SYS_ADMIN still there, for policies without no_new_privs"},
+	{"own-program",        SIDE_COMMAND, LAYER_FILESYSTEM, stage_own_program,
+	 "as mac; what AppArmor does not look at: a script whose interpreter is this program"},
 	{"label",              SIDE_COMMAND, LAYER_MAC, stage_label,
 	 "before a filter that does not know openat2; it is read when the profile is on"},
 	{"rlimits",            SIDE_COMMAND, LAYER_RLIMITS, stage_rlimits,

@@ -81,6 +81,7 @@ int stage_signals(struct sandbox *sandbox, struct error *err);
 int stage_rlimits(struct sandbox *sandbox, struct error *err);
 int stage_no_new_privs(struct sandbox *sandbox, struct error *err);
 int stage_mac(struct sandbox *sandbox, struct error *err);
+int stage_own_program(struct sandbox *sandbox, struct error *err);
 int stage_label(struct sandbox *sandbox, struct error *err);
 int stage_apparmor(struct sandbox *sandbox, struct error *err);
 int stage_bounding_set(struct sandbox *sandbox, struct error *err);

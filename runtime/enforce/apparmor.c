@@ -139,10 +139,8 @@ int apparmor_check(const char *name, const char *mark, struct error *err)
 	char other[LABEL_MAX];
 	int r = check_mode(err);
 
-	if (r == 0)
-		r = check_kinds(err);
-	if (r == 0)
-		r = read_list(&list, err);
+	r = r < 0 ? r : check_kinds(err);
+	r = r < 0 ? r : read_list(&list, err);
 	if (r < 0)
 		return r;
 	switch (apparmor_find(list, name)) {

@@ -125,13 +125,24 @@ static int create_ruleset(int abi, uint64_t handled)
 	return (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
 }
 
+static int restrict_self(int ruleset, struct error *err)
+{
+	if (!fault_wished("break", "landlock-unrestricted") && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		return error_set(err, errno, "Landlock restriction");
+	return 0;
+}
+
+static int no_landlock(struct error *err)
+{
+	return error_say(err, EOPNOTSUPP, "Landlock: not in this kernel, or not among its active security modules");
+}
+
 int landlock_confine(enum mac_template template_, bool writable_root, const struct mac_grant *grants,
 		     size_t grant_count, struct error *err)
 {
 	int abi = landlock_abi();
 	if (abi == 0)
-		return error_say(err, EOPNOTSUPP,
-				 "Landlock: not in this kernel, or not among its active security modules");
+		return no_landlock(err);
 
 	uint64_t handled = handled_rights(abi);
 	_cleanup_fd_ int ruleset = create_ruleset(abi, handled);
@@ -152,7 +163,22 @@ int landlock_confine(enum mac_template template_, bool writable_root, const stru
 		if (r < 0)
 			return r;
 	}
-	if (!fault_wished("break", "landlock-unrestricted") && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
-		return error_set(err, errno, "Landlock restriction");
-	return 0;
+	return restrict_self(ruleset, err);
+}
+
+int landlock_execute_inside(struct error *err)
+{
+	const int abi = landlock_abi();
+	/* Moving from one directory to another is refused by any ruleset that does not grant it. */
+	const uint64_t handled = LANDLOCK_ACCESS_FS_EXECUTE | (abi >= 2 ? FS_REFER : 0);
+	const struct ruleset_attributes attributes = {.handled_access_fs = handled};
+
+	if (abi == 0)
+		return no_landlock(err);
+	_cleanup_fd_ int ruleset =
+		(int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes.handled_access_fs), 0);
+	if (ruleset < 0)
+		return error_set(err, errno, "Landlock ruleset");
+	int r = grant(ruleset, "/", handled, handled, err);
+	return r < 0 ? r : restrict_self(ruleset, err);
 }

@@ -23,4 +23,11 @@ int landlock_abi(void);
 int landlock_confine(enum mac_template template_, bool writable_root, const struct mac_grant *grants,
 		     size_t grant_count, struct error *err);
 
+/*
+ * Let the calling thread execute only what lies beneath its root directory, and what has no name (memfd_create(2)); for good.  A script may name the
+ * file behind /proc/self/exe as its interpreter, which is the runtime's own program on the host and which AppArmor does not look at: run inside it could
+ * be overwritten (CVE-2019-5736).  As under every ruleset, mounts cannot be changed any more.  Needs and returns as landlock_confine does.
+ */
+int landlock_execute_inside(struct error *err);
+
 #endif

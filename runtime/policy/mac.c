@@ -129,7 +129,7 @@ unsigned mac_grant_access(const struct mac_grant *grant, enum mac_template templ
 	}
 
 #define HOST "what tells of the host, or moves it"
-#define OWN "among the sandbox's own processes"
+#define OWN  "among the sandbox's own processes"
 
 /* clang-format off */
 const struct mac_rule mac_rules[] = {
@@ -142,11 +142,11 @@ DENY_CAPABILITY("mac_admin", CAP_MAC_ADMIN, "loading profiles"),
 DENY_CAPABILITY("mac_override", CAP_MAC_OVERRIDE, "going round a mandatory layer"),
 DENY("/proc/sys/** wl", "the kernel's settings"),
 DENY("/sys/** wl", "devices' and modules' settings"),
-DENY("/sys/firmware/** rwklx", HOST),
-DENY("/sys/devices/virtual/powercap/** rwklx", HOST),
-DENY("/sys/kernel/security/** rwklx", HOST),
-DENY("/proc/kcore rwklx", HOST),
-DENY("/proc/sysrq-trigger rwklx", HOST),
+DENY("/sys/firmware/** rwkl", HOST),
+DENY("/sys/devices/virtual/powercap/** rwkl", HOST),
+DENY("/sys/kernel/security/** rwkl", HOST),
+DENY("/proc/kcore rwkl", HOST),
+DENY("/proc/sysrq-trigger rwkl", HOST),
 DENY("mount", "what lies where is the runtime's matter"),
 DENY("remount", "a read-only place stays read-only"),
 DENY("umount", "what a mount hides stays hidden"),

@@ -83,6 +83,16 @@ command-link /app
 command-interpreter /app/run
 END
 
+# Nor where neither AppArmor nor Landlock holds the command, nor a user namespace keeps it from the host's files.
+printf '{"security_profile": {"profile_name": "privileged", "apparmor_profile": "unconfined", "user_namespace": false}}' >"$scratch/bare.json"
+mkdir -m 755 "$scratch/root"
+"$root/fixtures/rootfs/make" command-interpreter "$scratch/root" "$build/probe"
+run "$agentcore" run --policy "$scratch/bare.json" --network none --rootfs "$scratch/root:root-owned" -- /app/run list
+expect "unconfined: the runtime's program is not run inside" 126 'stage execute'
+AGENTCORE_FAULT=skip:own-program run "$faulty" run --policy "$scratch/bare.json" --network none --rootfs "$scratch/root:root-owned" -- /app/run list
+expect "but without the stage own-program it is" 125
+rm -rf "$scratch/root"
+
 [ "$host" = "$(host_of)" ]
 ok "the host is as it was" $?
 [ "$started" -gt 0 ] && [ "$refused" -gt 0 ]

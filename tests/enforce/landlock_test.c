@@ -76,6 +76,38 @@ static int cannot_be_left(void)
 	return 0;
 }
 
+/* A program of the host, once the root is another directory; its dynamic linker is not in there. */
+static int execute_from_outside(int program)
+{
+	char *const argv[] = {(char[]){"env"}, NULL}, *const none[] = {NULL};
+
+	(void)execveat(program, "", argv, none, AT_EMPTY_PATH);
+	return errno;
+}
+
+/* The control. */
+static int executing_from_outside_unconfined(void)
+{
+	const int program = open("/usr/bin/env", O_RDONLY | O_CLOEXEC);
+
+	NEED(program >= 0 && chroot(directory) == 0 && chdir("/") == 0);
+	NEED(execute_from_outside(program) == ENOENT);
+	return 0;
+}
+
+static int executes_only_inside(void)
+{
+	const int program = open("/usr/bin/env", O_RDONLY | O_CLOEXEC);
+
+	NEED(program >= 0 && chroot(directory) == 0 && chdir("/") == 0);
+	NEED(landlock_execute_inside(NULL) == 0);
+	/* Nothing but execution is refused, nor a move from one directory to another. */
+	NEED(mkdir("/one", 0755) == 0 && rename("/file", "/one/file") == 0 && rename("/one/file", "/file") == 0);
+	NEED(rmdir("/one") == 0 && try_open("/file", O_RDWR) == 0);
+	NEED(execute_from_outside(program) == EACCES);
+	return 0;
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -110,13 +142,16 @@ IN_CHILD(grant_to_read)
 IN_CHILD(grant_to_write)
 IN_CHILD(missing_paths_grant_nothing)
 IN_CHILD(cannot_be_left)
+IN_CHILD(executing_from_outside_unconfined)
+IN_CHILD(executes_only_inside)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_confined_without_grant), cmocka_unit_test(test_grant_to_read),
 		cmocka_unit_test(test_grant_to_write),         cmocka_unit_test(test_missing_paths_grant_nothing),
-		cmocka_unit_test(test_cannot_be_left),
+		cmocka_unit_test(test_cannot_be_left),         cmocka_unit_test(test_executing_from_outside_unconfined),
+		cmocka_unit_test(test_executes_only_inside),
 	};
 	return cmocka_run_group_tests_name("landlock", tests, set_up, tear_down);
 }

@@ -58,6 +58,7 @@ die-with-monitor has a second road: PID 1 sees its control socket end (without b
 address          link needs it: the start fails
 link             await-link waits for it, and gives up
 no-ipv6          link waits for it, and gives up
+own-program      hostile_rootfs_test.sh tries it: under Landlock its rules do the same
 label            apparmor reads it: the start fails
 apparmor         no AppArmor here: the saboteurs mac-apparmor-*, in the virtual machine
 await-link       a race: the link may or may not be there in time
