@@ -113,9 +113,13 @@ static int look_at_both(struct nft *nft, unsigned slot, const char *name)
 		r = nft_parse(nft_planned(&plan, 1), ours, NFTA_RULE_MAX);
 	int ip = r < 0 ? r : look_at(nft, NFT_FAMILY_IP, name, ours[NFTA_RULE_EXPRESSIONS]);
 	int bridge = ip < 0 ? ip : look_at(nft, NFT_FAMILY_BRIDGE, name, ours[NFTA_RULE_EXPRESSIONS]);
+	/* Both are made in one batch, by another start perhaps between the two looks. */
+	if (ip == 0 && bridge > 0)
+		ip = look_at(nft, NFT_FAMILY_IP, name, ours[NFTA_RULE_EXPRESSIONS]);
 	nft_plan_clear(&plan);
-	/* Both are made in one batch. */
-	return bridge < 0 || bridge == ip ? bridge : -EBADMSG;
+	if (ip < 0 || bridge < 0)
+		return ip < 0 ? ip : bridge;
+	return bridge == ip ? ip : -EBADMSG;
 }
 
 /* 0, or -EEXIST when a chain of the block is there. */

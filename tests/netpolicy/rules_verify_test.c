@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <time.h>
 
 #include "router_fixture.h"
 
@@ -146,6 +150,70 @@ static void others_may_start_meanwhile(void **state)
 	assert_int_equal(rules_verify(nft, &router, &err), 0);
 }
 
+enum { STARTERS = 3, BLOCKS = 90, BLOCK = 32, STEP_US = 25 };
+
+static void spin(unsigned us)
+{
+	struct timespec start, now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	do
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	while ((now.tv_sec - start.tv_sec) * 1000000 + (now.tv_nsec - start.tv_nsec) / 1000 < (long)us);
+}
+
+/* Of each block the log chains are made by whoever of them comes first. */
+static int start_in_each_block(unsigned number, atomic_uint *arrived)
+{
+	struct nft *own = NULL;
+	struct error err = {0};
+	int r = nft_open(&own, &err);
+
+	for (unsigned block = 0; r == 0 && block < BLOCKS; block++) {
+		struct rules_sandbox one = sandbox_of(SANDBOX_A, 1000 + number, &(struct host_list){NULL, 0}, 5);
+		one.slot = 1024 + block * BLOCK + number;
+		one.address = A + 100 + number;
+		one.port = 1000 + number;
+		/* All at once: whoever is early waits, with no rest. */
+		(void)atomic_fetch_add(arrived, 1);
+		while (atomic_load(arrived) < (block + 1) * STARTERS)
+			(void)sched_yield();
+		/* Later and later behind the first one, so that each moment of its start is met. */
+		spin(number * block * STEP_US);
+		r = rules_add(own, &one, &err);
+		if (r == 0)
+			r = rules_remove(own, &one, &err);
+	}
+	if (r < 0)
+		(void)fprintf(stderr, "starter %u: %s\n", number, err.text);
+	/* Nobody waits for one who has failed. */
+	(void)atomic_fetch_add(arrived, STARTERS * BLOCKS);
+	return r == 0 ? 0 : 1;
+}
+
+static void starts_of_one_block_meet(void **state)
+{
+	pid_t children[STARTERS];
+	unsigned failed = 0;
+
+	(void)state;
+	atomic_uint *arrived = mmap(NULL, sizeof(*arrived), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(arrived, MAP_FAILED);
+	for (unsigned i = 0; i < STARTERS; i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			_exit(start_in_each_block(i, arrived));
+		}
+	}
+	for (unsigned i = 0; i < STARTERS; i++) {
+		int status = 1;
+		failed += waitpid(children[i], &status, 0) < 0 || status != 0;
+	}
+	(void)munmap(arrived, sizeof(*arrived));
+	assert_int_equal(failed, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup(another_router_is_another, fresh),
 		cmocka_unit_test_setup(a_changed_log_chain_is_not_used, fresh),
 		cmocka_unit_test_setup(others_may_start_meanwhile, fresh),
+		cmocka_unit_test_setup(starts_of_one_block_meet, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
