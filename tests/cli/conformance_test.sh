@@ -54,4 +54,14 @@ run "$conformance" run --runtime-cmd 'setpriv --no-new-privs --' --profile stand
 [ "$status" -le 3 ] && [ "$status" -ne 2 ]
 ok "any command prefix can be judged" $? "exit status $status: $errors"
 
+# Both processes of mutate make files on the host to look for inside.
+canaries() {
+	find /tmp /var/tmp -maxdepth 1 -name 'agentcore-canary-*' | sort
+}
+before=$(canaries)
+run "$conformance" mutate --filter mac-row-urandom
+expect "a saboteur is killed" 0 'killed 1/1'
+[ "$(canaries)" = "$before" ]
+ok "and nothing of the trial is left" $? "$(canaries)"
+
 finish
