@@ -11,8 +11,8 @@
 #include "policy/mac.h"
 #include "recipe/layers.h"
 
-#define LANDLOCK 1u
-#define APPARMOR 2u
+#define LANDLOCK (1u << MANDATORY_LANDLOCK)
+#define APPARMOR (1u << MANDATORY_APPARMOR)
 
 enum only_if {
 	ALWAYS,
@@ -22,6 +22,7 @@ enum only_if {
 	ABI_2, /* Landlock is no newer */
 	ABI_4,
 	ABI_5,
+	NO_LANDLOCK, /* beside AppArmor: stage own-program has nothing to hold by */
 	NO_UNIX, /* AppArmor knows no rules for unix sockets: not before Linux 6.17, but Ubuntu's */
 };
 
@@ -47,6 +48,7 @@ static const struct row {
 	{LANDLOCK, ALWAYS, {"capabilities", LAYER_CAPABILITIES, "the sets are bounded"}},
 	{LANDLOCK, ABI_5, {"signals to processes outside", LAYER_ALWAYS, APART}},
 	{LANDLOCK, ABI_5, {"abstract sockets of processes outside", LAYER_ALWAYS, APART}},
+	{APPARMOR, NO_LANDLOCK, {"the interpreter that a script names, the runtime's own program", LAYER_NAMESPACES, "it is nobody's inside"}},
 	{APPARMOR, NO_UNIX, {"abstract sockets of processes outside", LAYER_ALWAYS, APART}},
 };
 /* clang-format on */
@@ -66,6 +68,8 @@ static bool counts(enum only_if only_if, const struct policy *policy, enum mac_t
 		return landlock_abi() <= 4;
 	case ABI_5:
 		return landlock_abi() <= 5;
+	case NO_LANDLOCK:
+		return landlock_abi() == 0;
 	case NO_UNIX:
 		return !apparmor_mediates_unix();
 	default:
@@ -73,22 +77,10 @@ static bool counts(enum only_if only_if, const struct policy *policy, enum mac_t
 	}
 }
 
-static unsigned module_of(const struct policy *policy, const struct mandatory *mandatory)
-{
-	switch (mandatory_choose(policy, mandatory->wish)) {
-	case MANDATORY_LANDLOCK:
-		return LANDLOCK;
-	case MANDATORY_APPARMOR:
-		return APPARMOR;
-	default:
-		return 0;
-	}
-}
-
 size_t layer_gaps(const struct policy *policy, const struct mandatory *mandatory,
 		  const struct layer_gap *gaps[LAYER_GAPS_MAX])
 {
-	const unsigned module = module_of(policy, mandatory);
+	const unsigned module = 1u << mandatory_choose(policy, mandatory->wish);
 	enum mac_template template_;
 	size_t count = 0;
 

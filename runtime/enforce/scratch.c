@@ -53,7 +53,7 @@ static int attach_workspace(const struct rootfs_spec *spec, int scratch, int roo
 	return r < 0 ? r : mount_attach_inside(tree, root, "workspace", true, false, err);
 }
 
-/* An overlay over tree: reads come from it, writes go to the scratch file system. */
+/* An overlay over tree: reads come from it, writes go to the scratch file system.  Without the layer nothing but these two shall differ from the host. */
 static int attach_overlay(const struct rootfs_spec *spec, int scratch, const struct rootfs_tree *tree, size_t number,
 			  int root, struct error *err)
 {

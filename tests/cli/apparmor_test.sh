@@ -86,6 +86,20 @@ load
 start -- /bin/echo started
 expect "loaded as it should be, it is none" 0 '^started$'
 
+# A kernel that leaves a kind of rule out says nothing of it when the profile is loaded.
+features=/sys/kernel/security/apparmor/features
+mkdir "$scratch/features" && cp -r "$features/." "$scratch/features" 2>/dev/null
+for kind in none mount; do
+	rm -rf "$scratch/features/$kind"
+	run unshare --mount bash -c "mount --bind '$scratch/features' $features && exec \"\$@\"" - \
+		"$agentcore" run "${where[@]}" --policy "$policy" -- /bin/echo started
+	if [ "$kind" = none ]; then
+		expect "a kernel that knows all kinds of rules" 0 '^started$'
+	else
+		expect "one that does not know $kind is refused" 125 "\"$kind\".*--mac landlock"
+	fi
+done
+
 # What changes the machine for others too.
 if [ -n "${THROWAWAY_MACHINE:-}" ]; then
 	# All profiles at once, which neither their list nor a label shows.
